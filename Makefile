@@ -1,0 +1,153 @@
+# The development loop of rackforge.gpu_cluster. `make help` lists what there is.
+# Everything prepares itself: .venv and the collection link through scripts/setup, the test
+# nodes through tests/lab.
+
+# Scenarios of `make test`, in this order; each cleans up after itself.
+SCENARIOS ?= default docker ray ray_venv lifecycle
+
+# Test nodes of `make lab-up`.
+NODES ?= 3
+OS ?= debian13
+NAME ?= lab
+RUNTIME ?= container
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Molecule 26 looks elsewhere unless told.
+export MOLECULE_GLOB := molecule/*/molecule.yml
+# A tool's colours and caches must not depend on who runs make.
+export PY_COLORS := 0
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+unexport VIRTUAL_ENV
+
+LAB := .venv/bin/python -m tests.lab
+COLLECTION := ansible_collections.rackforge.gpu_cluster
+
+##@ Everyday
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z_-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@printf '\nTest nodes: make lab-up NODES=5 OS=debian12 NAME=lab RUNTIME=container\n'
+	@printf 'One scenario: make molecule SCENARIO=docker (or: make test SCENARIOS="docker ray")\n'
+
+.PHONY: setup
+setup: .venv/.ready-dev ## Prepare .venv with the pinned tools and the collection link
+
+.PHONY: demo
+demo: .venv/.ready-run ## Boot three test nodes, build a Ray cluster on them, run a real job
+	@scripts/demo
+
+.PHONY: clean
+clean: ## Remove what the tools left (not .venv, not the lab's images)
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible .cache/logs .cache/dist
+	find . -path ./.venv -prune -o -path ./.lab -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Gates
+
+# Two at a time: CI has two cores. Each gate's output stays together.
+.PHONY: check
+check: setup ## Every gate without test nodes: lint, types, docs, unit and contract tests
+	@$(MAKE) --no-print-directory -j2 -k --output-sync=target \
+	  ansible-lint types ruff yamllint docs-lint docs-fresh changelog-lint unit
+
+.PHONY: lint
+lint: setup ## Linters and types only
+	@$(MAKE) --no-print-directory -j2 -k --output-sync=target ansible-lint types ruff yamllint
+
+.PHONY: ruff
+ruff: setup ## Python lint and format, without changing files
+	ruff check .
+	ruff format --check .
+
+.PHONY: format
+format: setup ## Let ruff fix and format the Python files
+	ruff check --fix .
+	ruff format .
+
+# The plugins are checked under the name by which they import each other.
+.PHONY: types
+types: setup ## mypy --strict over plugins, tests and scripts
+	scripts/types
+
+.PHONY: yamllint
+yamllint: setup ## YAML style
+	yamllint --strict .
+
+.PHONY: ansible-lint
+ansible-lint: setup ## ansible-lint, profile production, nothing skipped
+	ansible-lint --offline --strict
+
+.PHONY: docs-lint
+docs-lint: setup ## Documentation of plugins and roles
+	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .cache/collections/ansible_collections/rackforge/gpu_cluster
+
+.PHONY: docs-fresh
+docs-fresh: setup ## Generated tables equal what the code says
+	.venv/bin/python scripts/generate_docs.py --check
+
+.PHONY: changelog-lint
+changelog-lint: setup ## Changelog fragments
+	antsibull-changelog lint
+
+.PHONY: unit
+unit: setup ## Unit and contract tests
+	pytest -q tests/unit
+
+.PHONY: contracts
+contracts: setup ## Contract tests only
+	pytest -q tests/unit/contracts
+
+##@ Tests on nodes
+
+.PHONY: test
+test: setup ## check, then every scenario on test nodes; ends with 'N passed, N failed'
+	@scripts/run-steps check $(addprefix molecule-,$(SCENARIOS))
+
+.PHONY: molecule
+molecule: setup ## One scenario: make molecule SCENARIO=docker
+	@scripts/scenario $(or $(SCENARIO),default)
+
+molecule-%: setup
+	@scripts/scenario $*
+
+.PHONY: lab-up
+lab-up: .venv/.ready-run ## Boot test nodes (NODES, OS, NAME, RUNTIME)
+	@$(LAB) up --name $(NAME) --nodes $(NODES) --os $(OS) --runtime $(RUNTIME)
+
+.PHONY: lab-down
+lab-down: .venv/.ready-run ## Remove the test nodes of NAME
+	@$(LAB) down --name $(NAME)
+
+.PHONY: lab-status
+lab-status: .venv/.ready-run ## Say which test nodes are up
+	@$(LAB) status --name $(NAME)
+
+##@ Documents and releases
+
+.PHONY: docs
+docs: setup ## Write the generated tables (docs/ports.md, docs/variables.md)
+	.venv/bin/python scripts/generate_docs.py
+
+.PHONY: bench
+bench: .venv/.ready-run ## Measure, and write docs/benchmarks.md
+	.venv/bin/python -m tests.bench --nodes $(NODES)
+
+.PHONY: build
+build: setup ## The collection's archive, in .cache/dist
+	mkdir -p .cache/dist
+	ansible-galaxy collection build --force --output-path .cache/dist
+
+.PHONY: lock
+lock: ## Resolve requirements-dev.in anew into requirements-dev.txt
+	@scripts/lock
+
+.venv/.ready-run .venv/.ready-dev: .venv/.ready-%: requirements-dev.txt scripts/setup
+	@scripts/setup $*
+	@touch $@

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Control node's half of container_image: reads the archive and brings it where it is missing."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.delivery import (
+    DeliveringAction,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.image_archive import (
+    ImageArchiveError,
+    read_archive,
+)
+
+MODULE = "rackforge.gpu_cluster.container_image"
+
+
+class ActionModule(DeliveringAction):
+    """Compare the node's image with the archive's and load the archive where they differ."""
+
+    def run(
+        self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None
+    ) -> dict[str, Any]:
+        """Return the module's result."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        local = arguments.get("archive")
+        if not local:
+            result.update(self._execute_module(module_name=MODULE, task_vars=task_vars))
+            return result
+        try:
+            image = read_archive(self._find_needle("files", local))
+        except (ImageArchiveError, OSError) as error:
+            return {**result, "failed": True, "msg": f"ray_image_archive: {error}"}
+        if image.names and arguments["name"] not in image.names:
+            return {
+                **result,
+                "failed": True,
+                "msg": _wrong_name(local, arguments["name"], image.names),
+            }
+        arguments["layers"] = list(image.layers)
+        result.update(
+            self.deliver(MODULE, arguments, self._find_needle("files", local), task_vars or {})
+        )
+        return result
+
+
+def _wrong_name(archive: str, name: str, names: tuple[str, ...]) -> str:
+    return (
+        f"{archive} holds {', '.join(names)}, expected {name}; "
+        f"set ray_image to {names[0]} or point ray_image_archive at the right file"
+    )

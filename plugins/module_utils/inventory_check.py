@@ -1,0 +1,279 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that can be wrong with an inventory and with what its nodes answered.
+
+Values in, findings out: the preflight_report action collects the values and prints the findings.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    INVENTORY,
+    Finding,
+    Severity,
+    join_names,
+    merge_common,
+    plural,
+    sort_findings,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (
+    Refusal,
+    closest_name,
+    judge_value,
+    meant_input,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
+    HEAD,
+    WORKER,
+    Host,
+    Inventory,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_check import (
+    check_clocks,
+    check_nodes,
+    check_probes,
+    check_unique_addresses,
+    check_unique_hostnames,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.probe_reason import (
+    UNREACHABLE_CODES,
+)
+
+
+def check_inventory(inventory: Inventory) -> list[Finding]:
+    """Return every finding about the inventory and its nodes, sorted."""
+    per_host = [
+        *check_values(inventory),
+        *check_names(inventory),
+        *check_password_name(inventory),
+    ]
+    names = [host.name for host in inventory.nodes]
+    return sort_findings(
+        [
+            *check_heads(inventory),
+            *check_groups(inventory),
+            *check_limit(inventory),
+            *merge_common(per_host, names),
+            *check_probes(inventory),
+            *check_nodes(inventory),
+            *check_clocks(inventory),
+            *check_unique_addresses(inventory),
+            *check_unique_hostnames(inventory),
+        ]
+    )
+
+
+def is_fatal(finding: Finding, inventory: Inventory, tolerate_unreachable: bool = False) -> bool:
+    """Return whether ``finding`` stops the run.
+
+    Every error does, but for a worker that cannot be reached when that is tolerated.
+    """
+    if finding.severity is not Severity.ERROR:
+        return False
+    heads = {host.name for host in inventory.heads}
+    worker_is_away = finding.code in UNREACHABLE_CODES and finding.host not in heads
+    return not (tolerate_unreachable and worker_is_away)
+
+
+def check_heads(inventory: Inventory) -> list[Finding]:
+    """Return a finding unless the group of the head has exactly one host."""
+    heads = inventory.heads
+    if len(heads) == 1:
+        return []
+    if not inventory.hosts:
+        return [
+            Finding(
+                severity=Severity.ERROR,
+                code="inventory-empty",
+                host=INVENTORY,
+                message="The inventory names no machine.",
+                seen="no host",
+                expected=f"one host in [{HEAD}], and the others in [{WORKER}]",
+                fix="ansible-playbook -i inv.ini PLAYBOOK   (with the path of your inventory)",
+            )
+        ]
+    if not heads:
+        candidates = inventory.nodes or inventory.hosts
+        return [
+            Finding(
+                severity=Severity.ERROR,
+                code="head-missing",
+                host=INVENTORY,
+                message=f"No host is in the group {HEAD}, so the cluster would have no head.",
+                seen=f"{HEAD} has no host",
+                expected=f"exactly one host in {HEAD}",
+                fix=f"[{HEAD}] with one line below it: {candidates[0].name}",
+            )
+        ]
+    names = [host.name for host in heads]
+    return [
+        Finding(
+            severity=Severity.ERROR,
+            code="head-doubled",
+            host=INVENTORY,
+            message=f"{plural(len(names), 'host')} are in the group {HEAD}.",
+            seen=f"{HEAD}: {join_names(names)}",
+            expected=f"exactly one host in {HEAD}",
+            fix=f"leave {names[0]} in [{HEAD}] and move {join_names(names[1:])} to [{WORKER}]",
+        )
+    ]
+
+
+def check_groups(inventory: Inventory) -> list[Finding]:
+    """Return findings about hosts in no group of ours or in two, and about misspelt groups."""
+    findings = [_misspelt_group(inventory, name) for name in sorted(inventory.group_names)]
+    for host in inventory.hosts:
+        if {HEAD, WORKER} <= host.groups:
+            findings.append(
+                Finding(
+                    severity=Severity.NOTE,
+                    code="head-is-worker-too",
+                    host=host.name,
+                    message=(
+                        f"{host.name} is in {HEAD} and in {WORKER}: it becomes the head, which runs"
+                        " work as well, and gets no second Ray."
+                    ),
+                )
+            )
+        elif not host.is_in(inventory.cluster_groups):
+            findings.append(
+                Finding(
+                    severity=Severity.NOTE,
+                    code="host-without-group",
+                    host=host.name,
+                    message=f"{host.name} is left alone: it is in no group of the cluster.",
+                    seen=f"groups: {join_names(sorted(host.groups)) or 'none'}",
+                    expected=f"one of {', '.join(inventory.cluster_groups)}, to make it a node",
+                )
+            )
+    return [finding for finding in findings if finding]
+
+
+def _misspelt_group(inventory: Inventory, name: str) -> Optional[Finding]:
+    """Return a finding when ``name`` looks like one of our groups that has no host."""
+    filled = {group for host in inventory.hosts for group in host.groups}
+    candidates = [group for group in inventory.cluster_groups if group not in filled]
+    meant = closest_name(name, candidates)
+    if meant is None or name in inventory.cluster_groups:
+        return None
+    return Finding(
+        severity=Severity.WARNING,
+        code="group-misspelt",
+        host=INVENTORY,
+        message=f"The group {name} is not one of ours, and {meant} has no host.",
+        seen=f"[{name}]",
+        expected=f"[{meant}]",
+        fix=f"[{meant}]",
+    )
+
+
+def check_limit(inventory: Inventory) -> list[Finding]:
+    """Return a finding when --limit leaves the head out: every node must learn its address."""
+    return [
+        Finding(
+            severity=Severity.ERROR,
+            code="head-outside-limit",
+            host=host.name,
+            message=f"--limit leaves out the head {host.name}, which every node depends on.",
+            seen=f"--limit {inventory.limit}" if inventory.limit else "a play without the head",
+            expected="a limit that includes the head",
+            fix=f"--limit '{inventory.limit or 'HOSTS'},{host.name}'",
+        )
+        for host in inventory.heads
+        if not host.in_play
+    ]
+
+
+def check_values(inventory: Inventory) -> list[Finding]:
+    """Return a finding for each value that its variable does not accept."""
+    findings: list[Finding] = []
+    for host in inventory.nodes:
+        findings += [
+            _unresolved(host, name, reason) for name, reason in sorted(host.unresolved.items())
+        ]
+        for name in sorted(host.values):
+            known = inventory.inputs.get(name)
+            refusal = judge_value(known, host.values[name]) if known else None
+            findings += [_refused(host, name, refusal)] if refusal else []
+    return findings
+
+
+def _unresolved(host: Host, name: str, reason: str) -> Finding:
+    """Return the finding about an expression that cannot be templated."""
+    return Finding(
+        severity=Severity.ERROR,
+        code="value-unresolved",
+        host=host.name,
+        message=f"The value of {name} cannot be worked out.",
+        seen=reason,
+        expected="a value, or an expression of variables that are defined",
+        fix=f"ansible -m ansible.builtin.debug -a var={name} {host.name}",
+        variable=name,
+    )
+
+
+def _refused(host: Host, name: str, refusal: Refusal) -> Finding:
+    """Return the finding about a value that is not accepted."""
+    return Finding(
+        severity=Severity.ERROR,
+        code=refusal.code,
+        host=host.name,
+        message=f"{name} has a value that it does not accept.",
+        seen=refusal.seen,
+        expected=refusal.expected,
+        fix=refusal.fix,
+        variable=name,
+    )
+
+
+def check_names(inventory: Inventory) -> list[Finding]:
+    """Return a finding for each variable that looks like a misspelt one of ours."""
+    names = {name for host in inventory.nodes for name in host.variable_names}
+    meant = {name: meant_input(name, inventory.inputs, inventory.own_names) for name in names}
+    return [
+        Finding(
+            severity=Severity.ERROR,
+            code="variable-misspelt",
+            host=host.name,
+            message=f"Nothing reads the variable {name}. Did you mean {meant[name]}?",
+            seen=name,
+            expected=str(meant[name]),
+            fix=f"rename it to {meant[name]}, or list it in preflight_own_variables if it is yours",
+            variable=name,
+        )
+        for host in inventory.nodes
+        for name in sorted(host.variable_names)
+        if meant[name]
+    ]
+
+
+def check_password_name(inventory: Inventory) -> list[Finding]:
+    """Return a warning for hosts whose sudo password has its name of long ago."""
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="sudo-password-name",
+            host=host.name,
+            message=(
+                "ansible_sudo_pass is an old name that only sudo honours, and on a command line"
+                " every user of this machine can read it."
+            ),
+            seen="ansible_sudo_pass is set",
+            expected="ansible_become_password in a vaulted vars file, or the option -K",
+            fix="ansible-playbook -K ...   (asks for the password)",
+            variable="ansible_sudo_pass",
+        )
+        for host in inventory.nodes
+        if "ansible_sudo_pass" in host.variable_names
+    ]
+
+
+def describe_scope(inventory: Inventory) -> str:
+    """Return "3 nodes, 1 not reached" for the head line of a report."""
+    nodes = [host for host in inventory.nodes if host.in_play]
+    away = [host for host in nodes if host.probe is not None and not host.probe.reachable]
+    text = plural(len(nodes), "node")
+    return f"{text}, {len(away)} not reached" if away else text

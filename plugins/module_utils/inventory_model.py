@@ -1,0 +1,68 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory as the checks see it: values only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import Input
+
+HEAD = "ray_head"
+WORKER = "ray_worker"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What node_probe learnt about a node."""
+
+    reachable: bool = False
+    sudo: bool = False
+    findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host of the inventory: its groups, variables and probe."""
+
+    name: str
+    groups: frozenset[str] = frozenset()
+    variable_names: frozenset[str] = frozenset()
+    # Values of the known inputs that are set for the host.
+    values: Mapping[str, Any] = field(default_factory=dict)
+    # Known inputs whose value could not be templated, with the reason.
+    unresolved: Mapping[str, str] = field(default_factory=dict)
+    in_play: bool = True
+    probe: Optional[Probe] = None
+
+    def is_in(self, groups: Iterable[str]) -> bool:
+        """Return whether the host is in one of ``groups``."""
+        return not self.groups.isdisjoint(groups)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All that a report judges."""
+
+    hosts: tuple[Host, ...]
+    inputs: Mapping[str, Input]
+    group_names: frozenset[str] = frozenset()
+    cluster_groups: tuple[str, ...] = (HEAD, WORKER)
+    # Names that belong to the owner of the inventory, however much they look like ours.
+    own_names: frozenset[str] = frozenset()
+    limit: str = ""
+
+    @property
+    def nodes(self) -> tuple[Host, ...]:
+        """Return the hosts in a group of ours."""
+        return tuple(host for host in self.hosts if host.is_in(self.cluster_groups))
+
+    @property
+    def heads(self) -> tuple[Host, ...]:
+        """Return the hosts of the head's group."""
+        return tuple(host for host in self.hosts if HEAD in host.groups)

@@ -1,0 +1,310 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries out a plan of ``ledger_plan`` on the node, one kind of action after the other."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import pwd
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import groupby
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import (
+    Command,
+    CommandError,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger import (
+    DirectoryState,
+    FileState,
+    RoleRecord,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firewall import (
+    NFT,
+    SAVERS,
+    undo_iptables,
+    undo_nft,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
+    mounts_below,
+    parse_apt_removals,
+    parse_mounts,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
+    Action,
+    Kind,
+    cut_block,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_read import (
+    NodeReader,
+    read_text,
+    sysctl_path,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_store import (
+    Store,
+    write_atomically,
+)
+
+LOCK_SECONDS = 180
+_DPKG_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
+
+_SYSTEMCTL = {
+    Kind.UNMASK_UNIT: "unmask",
+    Kind.DISABLE_UNIT: "disable",
+    Kind.RESET_FAILED: "reset-failed",
+    Kind.ENABLE_UNIT: "enable",
+    Kind.MASK_UNIT: "mask",
+    Kind.START_UNIT: "start",
+    Kind.RESTART_UNIT: "restart",
+}
+
+
+class ApplyError(Exception):
+    """One action could not be carried out, and why."""
+
+
+class Restorer:
+    """Undoes what a role's record says, as far as the node allows."""
+
+    def __init__(self, command: Command, reader: NodeReader, store: Store) -> None:
+        self._command = command
+        self._reader = reader
+        self._store = store
+
+    def apply(self, record: RoleRecord, actions: Iterable[Action]) -> dict[str, str]:
+        """Carry out ``actions``; return the reason for each target that refused."""
+        reasons: dict[str, str] = {}
+        for kind, group in groupby(actions, key=lambda action: action.kind):
+            batch = list(group)
+            together = self._together(kind, record)
+            if together is not None:
+                self._try(reasons, batch, together, [action.target for action in batch])
+                continue
+            for action in batch:
+                self._try(reasons, [action], self._single(kind, record), action)
+        return reasons
+
+    def _try(
+        self,
+        reasons: dict[str, str],
+        batch: Sequence[Action],
+        function: Callable[..., None],
+        argument: object,
+    ) -> None:
+        try:
+            function(argument)
+        except (ApplyError, CommandError, OSError) as exc:
+            reasons.update({action.target: str(exc) for action in batch})
+
+    def _together(self, kind: Kind, record: RoleRecord) -> Callable[[list[str]], None] | None:
+        """Return what handles all actions of ``kind`` at once, if they are handled so."""
+        if kind in _SYSTEMCTL:
+            return lambda units: self._systemctl(_SYSTEMCTL[kind], units)
+        return {
+            Kind.RELOAD_SYSTEMD: lambda _unused: self._systemctl("daemon-reload", []),
+            Kind.UNDO_FIREWALL: lambda tools: self._undo_firewall(record, tools),
+            Kind.REPAIR_PACKAGES: self._repair_packages,
+            Kind.PURGE_PACKAGE: lambda names: self._remove_packages("purge", names),
+            Kind.REMOVE_PACKAGE: lambda names: self._remove_packages("remove", names),
+            Kind.MARK_AUTO: lambda names: self._need("apt-mark", "auto", *names),
+        }.get(kind)
+
+    def _single(self, kind: Kind, record: RoleRecord) -> Callable[[Action], None]:
+        """Return what handles one action of ``kind``."""
+        directories = record.before.directories
+        return {
+            Kind.STOP_UNIT: lambda a: self._stop_unit(a.target, a.value),
+            Kind.DELETE_INTERFACE: lambda a: self._need("ip", "link", "delete", a.target),
+            Kind.DELETE_FILE: lambda a: os.unlink(a.target),
+            Kind.RESTORE_FILE: lambda a: self._restore_file(
+                a.target, record.before.files[a.target]
+            ),
+            Kind.CUT_BLOCK: lambda a: self._cut_block(record.role, a.target, a.value),
+            Kind.REMOVE_TREE: lambda a: self._remove_tree(a.target),
+            Kind.EMPTY_TREE: lambda a: self._empty_tree(a.target),
+            Kind.CREATE_DIRECTORY: lambda a: self._directory(a.target, directories[a.target]),
+            Kind.SET_DIRECTORY: lambda a: self._directory(a.target, directories[a.target]),
+            Kind.REMOVE_PARENT: lambda a: _rmdir(a.target),
+            Kind.SET_SYSCTL: lambda a: _set_sysctl(a.target, a.value),
+            Kind.DELETE_USER: lambda a: self._delete_user(a.target),
+            Kind.DELETE_GROUP: lambda a: self._delete_group(a.target),
+        }[kind]
+
+    def _need(self, *argv: str) -> None:
+        self._command.need(argv)
+
+    def _systemctl(self, verb: str, units: list[str]) -> None:
+        self._need("systemctl", verb, *(["--", *units] if units else []))
+
+    def _stop_unit(self, unit: str, group: str) -> None:
+        """Stop a unit and what its service manager lets live on (KillMode=process)."""
+        self._systemctl("stop", [unit])
+        kill = f"/sys/fs/cgroup{group}/cgroup.kill"
+        if unit.endswith(".service") and os.path.exists(kill):
+            with open(kill, "w", encoding="ascii") as stream:
+                stream.write("1")
+
+    def _undo_firewall(self, record: RoleRecord, _tools: list[str]) -> None:
+        """Take Docker's rules out; only then can it be told which nft tables are left empty."""
+        before = record.before.firewall or {}
+        for name, text in self._reader.firewall().items():
+            script = undo_iptables(before.get(name), text) if name in SAVERS else ""
+            if script:
+                self._command.need([f"{name}-restore", "--noflush"], text=script)
+        script = undo_nft(before.get(NFT), self._reader.firewall().get(NFT, ""))
+        if script:
+            self._command.need([NFT, "-f", "-"], text=script)
+
+    def _repair_packages(self, names: list[str]) -> None:
+        """Finish interrupted installations; drop new packages that cannot be finished."""
+        if not self._command.find("dpkg"):
+            return
+        _await_dpkg_lock()
+        first = self._command.run(["dpkg", "--force-confold", "--configure", "-a"])
+        check = self._command.run(["apt-get", "check"])
+        if first.rc != 0 or check.rc != 0:
+            force = ("--force-remove-reinstreq", "--force-depends")
+            self._need("dpkg", *force, "--purge", *names)
+
+    def _remove_packages(self, verb: str, names: list[str]) -> None:
+        if not self._command.find("dpkg"):
+            keep = "--setopt=clean_requirements_on_remove=False"
+            self._need("dnf", "--assumeyes", "--quiet", keep, "remove", *names)
+            return
+        _await_dpkg_lock()
+        apt = ["apt-get", f"-oDPkg::Lock::Timeout={LOCK_SECONDS}", "-oDpkg::Use-Pty=0"]
+        foreseen = parse_apt_removals(self._command.need([*apt, "--simulate", verb, *names]))
+        more = [name for name in foreseen if name not in names]
+        if more:
+            raise ApplyError(f"apt would also remove {', '.join(more)}, which is not ours")
+        self._command.need([*apt, "--yes", "--quiet", verb, *names])
+
+    def _restore_file(self, path: str, state: FileState) -> None:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if state.kind == "link":
+            temporary = f"{path}.rackforge-tmp"
+            os.symlink(state.target, temporary)
+            os.lchown(temporary, state.uid, state.gid)
+            os.replace(temporary, path)
+            return
+        content = self._store.backup(state.sha256)
+        write_atomically(path, content, int(state.mode, 8), (state.uid, state.gid))
+        os.utime(path, ns=(state.mtime_ns, state.mtime_ns))
+        self._relabel(path)
+
+    def _cut_block(self, role: str, path: str, sha256: str) -> None:
+        rest = cut_block(read_text(path), role, sha256)
+        found = os.stat(path)
+        mode, owner = found.st_mode & 0o7777, (found.st_uid, found.st_gid)
+        content = rest.encode("utf-8", "surrogateescape")
+        try:
+            write_atomically(path, content, mode, owner)
+        except OSError as exc:
+            # A container engine mounts /etc/hosts over the file: it can be written, not replaced.
+            if exc.errno != errno.EBUSY:
+                raise
+            with open(path, "r+b") as stream:
+                stream.write(content)
+                stream.truncate()
+        self._relabel(path)
+
+    def _relabel(self, path: str) -> None:
+        if os.path.isdir("/sys/fs/selinux/class") and self._command.find("restorecon"):
+            self._command.run(["restorecon", path])
+
+    def _directory(self, path: str, state: DirectoryState) -> None:
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, int(state.mode, 8))
+        os.chown(path, state.uid, state.gid)
+
+    def _remove_tree(self, path: str) -> None:
+        if os.path.islink(path) or not os.path.isdir(path):
+            os.unlink(path)
+            return
+        if path in _mount_points():
+            raise ApplyError("is a mount point now; unmount it and run reset again")
+        self._unmount_below(path)
+        shutil.rmtree(path)
+
+    def _empty_tree(self, path: str) -> None:
+        self._unmount_below(path)
+        for entry in list(os.scandir(path)):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
+
+    def _unmount_below(self, path: str) -> None:
+        """Unmount what lies inside ``path``, so that removal never enters a file system."""
+        for point in mounts_below(_mount_points(), path):
+            self._need("umount", "--", point)
+        left = mounts_below(_mount_points(), path)
+        if left:
+            raise ApplyError(f"{left[0]} is still mounted inside it")
+
+    def _delete_user(self, name: str) -> None:
+        running = processes_of(pwd.getpwnam(name).pw_uid)
+        if running:
+            raise ApplyError(f"still runs {', '.join(running)}; end it and run reset again")
+        self._need("userdel", name)
+
+    def _delete_group(self, name: str) -> None:
+        if self._command.run(["getent", "group", name]).rc == 0:
+            self._need("groupdel", name)
+
+
+def processes_of(uid: int) -> list[str]:
+    """Return ``name (pid)`` of the processes that run as ``uid``."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):  # it ended meanwhile
+            if os.stat(f"/proc/{pid}").st_uid == uid:
+                found.append(f"{read_text(f'/proc/{pid}/comm').strip()} ({pid})")
+    return found
+
+
+def _mount_points() -> tuple[str, ...]:
+    return parse_mounts(read_text("/proc/self/mountinfo"))
+
+
+def _rmdir(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError as exc:
+        if exc.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+            raise
+
+
+def _set_sysctl(name: str, value: str) -> None:
+    with open(sysctl_path(name), "w", encoding="ascii") as stream:
+        stream.write(value + "\n")  # an empty write would never reach the kernel
+
+
+def _await_dpkg_lock() -> None:
+    """Return once nobody else runs dpkg; raise ApplyError when that takes too long."""
+    until = time.monotonic() + LOCK_SECONDS
+    while not all(_is_free(path) for path in _DPKG_LOCKS):
+        if time.monotonic() > until:
+            raise ApplyError(
+                f"dpkg's lock was not free within {LOCK_SECONDS} s; see who holds it with "
+                f"'fuser -v {_DPKG_LOCKS[0]}'"
+            )
+        time.sleep(0.5)
+
+
+def _is_free(path: str) -> bool:
+    try:
+        with open(path, "r+b") as stream:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError as exc:
+        if exc.errno in (errno.EACCES, errno.EAGAIN):
+            return False
+        raise
+    return True

@@ -1,0 +1,279 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the things of a declaration stand on this node now. Reads only."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger import (
+    LINGERING,
+    Declaration,
+    DirectoryState,
+    FileState,
+    NodeState,
+    RoleRecord,
+    UnitState,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firewall import (
+    NFT,
+    SAVERS,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
+    DPKG_QUERY,
+    RPM_QUERY,
+    UNIT_PROPERTIES,
+    Dpkg,
+    parse_apt_removals,
+    parse_depends,
+    parse_dnf_removals,
+    parse_dpkg,
+    parse_extended_states,
+    parse_rpm,
+    parse_units,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
+    Outlook,
+    new_packages,
+)
+
+# The slice in which services run; inside a container its path is not the usual one.
+SLICE = "system.slice"
+EXTENDED_STATES = "/var/lib/apt/extended_states"
+# A dependency of ours that some package merely suggests or recommends was not there before
+# either; the plan keeps what the owner's newer packages recommend.
+APT_STRICT = (
+    "-oAPT::AutoRemove::SuggestsImportant=false",
+    "-oAPT::AutoRemove::RecommendsImportant=false",
+)
+
+
+class NodeReader:
+    """Reads a node's state through its files and a few programs."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+
+    def read(self, declared: Declaration) -> NodeState:
+        """Return how everything in ``declared`` stands."""
+        dpkg = self._dpkg() if declared.packages else None
+        return NodeState(
+            packages=self._packages(declared, dpkg),
+            auto=self._auto() if declared.packages else (),
+            files={path: read_file(path) for path in declared.files},
+            blocks={path: read_file(path) for path in declared.blocks},
+            directories={path: read_directory(path) for path in declared.directories},
+            units=self._units(declared.units),
+            sysctls={name: read_sysctl(name) for name in declared.sysctls},
+            users={name: _exists(pwd.getpwnam, name) for name in declared.users},
+            groups={name: _exists(grp.getgrnam, name) for name in declared.groups},
+            interfaces=tuple(_interfaces()) if declared.interfaces else None,
+            firewall=self.firewall() if declared.firewall else None,
+        )
+
+    def outlook(self, record: RoleRecord, present: NodeState) -> Outlook:
+        """Return what a plan for ``record`` needs to know besides ``present``."""
+        ours = new_packages(record, present)
+        apt = self._command.find("dpkg-query") is not None
+        dependants, unneeded, closure = (
+            self._apt_removals(ours, record.declared.packages) if apt else self._dnf_removals(ours)
+        )
+        before = record.before
+        states = [*before.files.values(), *before.blocks.values()]
+        parents = {path for state in states for path in state.missing}
+        parents |= {path for state in before.directories.values() for path in state.missing}
+        dpkg = self._dpkg() if unneeded else None
+        return Outlook(
+            dependants=dependants,
+            unneeded=unneeded,
+            closure=closure,
+            recommends=dpkg.recommends if dpkg else {},
+            children={path: _children(path) for path in parents if os.path.isdir(path)},
+            texts={path: read_text(path) for path in before.blocks if os.path.isfile(path)},
+        )
+
+    def firewall(self) -> dict[str, str]:
+        """Return the rules that each program on the node prints."""
+        texts = {}
+        for name in SAVERS:
+            if self._command.find(f"{name}-save"):
+                texts[name] = self._command.need([f"{name}-save"])
+        if self._command.find(NFT):
+            texts[NFT] = self._command.need([NFT, "--stateless", "list", "ruleset"])
+        return texts
+
+    def _dpkg(self) -> Optional[Dpkg]:
+        if not self._command.find("dpkg-query"):
+            return None
+        return parse_dpkg(self._command.need(DPKG_QUERY))
+
+    def _packages(self, declared: Declaration, dpkg: Optional[Dpkg]) -> Optional[dict[str, str]]:
+        if not declared.packages:
+            return None
+        return dpkg.states if dpkg else parse_rpm(self._command.need(RPM_QUERY))
+
+    def _auto(self) -> tuple[str, ...]:
+        if os.path.isfile(EXTENDED_STATES):
+            return parse_extended_states(read_text(EXTENDED_STATES))
+        return ()
+
+    def _units(self, units: tuple[str, ...]) -> dict[str, UnitState]:
+        if not units or not os.path.isdir("/run/systemd/system"):
+            return {}
+        patterns = [unit for unit in units if "*" in unit]
+        named = [unit for unit in units if unit not in patterns]
+        if patterns:
+            argv = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--", *patterns]
+            named += [line.split()[0] for line in self._command.need(argv).splitlines() if line]
+        if not named:
+            return {}
+        argv = ["systemctl", "show", f"--property={UNIT_PROPERTIES}", "--", SLICE, *named]
+        states = parse_units([SLICE, *named], self._command.need(argv))
+        top = states.pop(SLICE).group
+        return {name: _with_leftovers(name, state, top) for name, state in states.items()}
+
+    def _apt_removals(
+        self, ours: tuple[str, ...], declared: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
+        simulate = ["apt-get", "--simulate", *APT_STRICT]
+        if not declared:
+            return (), (), frozenset()
+        only: tuple[str, ...] = ()
+        if ours:
+            only = parse_apt_removals(self._command.run([*simulate, "purge", *ours]).out)
+        argv = [*simulate, "--purge", "autoremove", *ours]
+        everything = parse_apt_removals(self._command.run(argv).out)
+        dependants = tuple(name for name in only if name not in ours)
+        unneeded = tuple(name for name in everything if name not in (*ours, *only))
+        closure = self._closure(declared) if unneeded or dependants else frozenset()
+        return dependants, unneeded, closure
+
+    def _closure(self, declared: tuple[str, ...]) -> frozenset[str]:
+        without = ("suggests", "enhances", "conflicts", "breaks", "replaces")
+        argv = ["apt-cache", "depends", "--recurse", *(f"--no-{word}" for word in without)]
+        return parse_depends(self._command.run([*argv, *declared]).out)
+
+    def _dnf_removals(
+        self, ours: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
+        if not ours:
+            return (), (), frozenset()
+        dnf = ["dnf", "--quiet", "--assumeno", "--noautoremove"]
+        only = parse_dnf_removals(self._command.run([*dnf, "remove", *ours]).out)
+        dnf[-1] = "--setopt=clean_requirements_on_remove=True"
+        everything = parse_dnf_removals(self._command.run([*dnf, "remove", *ours]).out)
+        dependants = tuple(name for name in only if name not in ours)
+        unneeded = tuple(name for name in everything if name not in only)
+        return dependants, unneeded, frozenset(everything)
+
+
+def read_file(path: str) -> FileState:
+    """Return how ``path`` stands, without following a link at its end."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return FileState(missing=_missing(path))
+    state = FileState(
+        kind="other",
+        mode=f"{stat.S_IMODE(found.st_mode):04o}",
+        uid=found.st_uid,
+        gid=found.st_gid,
+    )
+    if stat.S_ISLNK(found.st_mode):
+        return replace(state, kind="link", mode="", target=os.readlink(path))
+    if stat.S_ISREG(found.st_mode):
+        digest = hash_file(path)
+        return replace(state, kind="file", sha256=digest, mtime_ns=found.st_mtime_ns)
+    return replace(state, kind="directory") if stat.S_ISDIR(found.st_mode) else state
+
+
+def _with_leftovers(name: str, state: UnitState, top: str) -> UnitState:
+    """Return ``state``, or that processes of the stopped unit live on (KillMode=process)."""
+    group = state.group or f"{top}/{name}"
+    state = replace(state, group=group)
+    if state.running or not name.endswith(".service"):
+        return state
+    with suppress(OSError):
+        if "populated 1" in read_text(f"/sys/fs/cgroup{group}/cgroup.events"):
+            return replace(state, active=LINGERING)
+    return state
+
+
+def read_directory(path: str) -> DirectoryState:
+    """Return how the directory ``path`` stands."""
+    state = read_file(path)
+    return DirectoryState(
+        kind=state.kind,
+        empty=state.kind != "directory" or not _children(path),
+        mode=state.mode,
+        uid=state.uid,
+        gid=state.gid,
+        missing=state.missing,
+    )
+
+
+def read_sysctl(name: str) -> Optional[str]:
+    """Return the kernel's value of ``name``, or None when this kernel has no such setting."""
+    try:
+        return " ".join(read_text(sysctl_path(name)).split())
+    except OSError:
+        return None
+
+
+def sysctl_path(name: str) -> str:
+    """Return the file of a sysctl; as for sysctl(8), ``/`` in a name stands for a dot."""
+    return "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
+
+
+def read_text(path: str) -> str:
+    """Return what is in ``path``; bytes that are no UTF-8 survive a write_text."""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return stream.read()
+
+
+def hash_file(path: str) -> str:
+    """Return the SHA-256 of what is in ``path``."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for chunk in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _missing(path: str) -> tuple[str, ...]:
+    """Return the parents of ``path`` that do not exist, the outermost first."""
+    found: list[str] = []
+    parent = os.path.dirname(path)
+    while parent not in ("/", "") and not os.path.lexists(parent):
+        found.insert(0, parent)
+        parent = os.path.dirname(parent)
+    return tuple(found)
+
+
+def _children(path: str) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(os.path.join(path, name) for name in os.listdir(path)))
+    except OSError:
+        return ()
+
+
+def _interfaces() -> Iterable[str]:
+    return sorted(os.listdir("/sys/class/net"))
+
+
+def _exists(look_up: Callable[[str], object], name: str) -> bool:
+    try:
+        look_up(name)
+    except KeyError:
+        return False
+    return True

@@ -1,0 +1,208 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be wrong with the nodes, judged by what their probes brought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    ALL_HOSTS,
+    Finding,
+    Severity,
+    join_names,
+    plural,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
+    Host,
+    Inventory,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network import (
+    parse_subnet,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.probe_reason import (
+    MINIMUM_PYTHON,
+    Target,
+    python_too_old,
+)
+
+
+def check_probes(inventory: Inventory) -> list[Finding]:
+    """Return what the probes themselves found, and a finding for each node without a probe."""
+    findings: list[Finding] = []
+    for host in inventory.nodes:
+        if host.probe is not None:
+            findings.extend(host.probe.findings)
+        elif host.in_play:
+            findings.append(
+                Finding(
+                    severity=Severity.ERROR,
+                    code="probe-failed",
+                    host=host.name,
+                    message=f"{host.name} was not looked at: its probe ended with an error.",
+                    seen="the message of the failed task above",
+                    expected="a probe",
+                    fix=f"ansible -m ansible.builtin.ping {host.name}",
+                )
+            )
+    return findings
+
+
+def check_nodes(inventory: Inventory) -> list[Finding]:
+    """Return findings about what each node says of itself."""
+    findings: list[Finding] = []
+    for host in inventory.nodes:
+        if host.probe is not None and host.probe.facts:
+            facts = host.probe.facts
+            found = (_check_address(host, facts), _check_python(host, facts))
+            findings.extend(finding for finding in found if finding)
+    return findings
+
+
+def _check_address(host: Host, facts: Mapping[str, Any]) -> Optional[Finding]:
+    """Return the finding for a node without a node address."""
+    problem = facts.get("address_problem")
+    if not problem:
+        return None
+    fixes = {
+        "my-iface-without-address": "give {iface} an address, or take {ok}: {host} my_iface={ok}",
+        "address-outside-subnet": "{host} my_iface={ok}   (or correct cluster_subnet)",
+        "no-address-in-subnet": "correct cluster_subnet, or choose: {host} my_iface={ok}",
+        "iproute2-missing": "ansible -b -m ansible.builtin.package -a name=iproute2 {host}",
+    }
+    values = {
+        "host": host.name,
+        "iface": str(host.values.get("my_iface", "the interface")),
+        "ok": _usable_interface(host, facts),
+    }
+    return Finding(
+        severity=Severity.ERROR,
+        code=str(problem["code"]),
+        host=host.name,
+        message=str(problem["message"]),
+        seen=str(problem["seen"]),
+        expected=str(problem["expected"]),
+        fix=fixes.get(str(problem["code"]), "{host} my_iface={ok}").format(**values),
+        variable="my_iface" if "my_iface" in host.values else "",
+    )
+
+
+def _usable_interface(host: Host, facts: Mapping[str, Any]) -> str:
+    """Return the interface to propose: one with an address in cluster_subnet, else with any."""
+    subnet = parse_subnet(str(host.values.get("cluster_subnet") or ""))
+    usable = [
+        each
+        for each in facts.get("interfaces", [])
+        if each.get("addresses") and not each.get("is_loopback")
+    ]
+    for each in usable:
+        networks = [parse_subnet(str(text)) for text in each["addresses"]]
+        if subnet is not None and any(net is not None and net.overlaps(subnet) for net in networks):
+            return str(each["name"])
+    others = [each for each in usable if each["name"] != facts.get("default_interface")]
+    return str((others or usable)[0]["name"]) if usable else "INTERFACE"
+
+
+def _check_python(host: Host, facts: Mapping[str, Any]) -> Optional[Finding]:
+    """Return the finding for a Python that our modules do not run on."""
+    version = str(facts.get("python_version", ""))
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if len(parts) == 2 and parts < MINIMUM_PYTHON:
+        return python_too_old(version, Target(name=host.name))
+    return None
+
+
+def check_clocks(inventory: Inventory) -> list[Finding]:
+    """Return a warning for each clock that follows no time source, one when none does."""
+    probed = [host for host in inventory.nodes if host.probe is not None and host.probe.facts]
+    adrift = [
+        host.name
+        for host in probed
+        if host.probe and host.probe.facts.get("clock_synchronised") is False
+    ]
+    if len(adrift) > 1 and len(adrift) == len(probed):
+        return [_clock_adrift(ALL_HOSTS, ":".join(inventory.cluster_groups))]
+    return [_clock_adrift(name, name) for name in adrift]
+
+
+def _clock_adrift(host: str, pattern: str) -> Finding:
+    """Return the warning about the clock of ``host``; ``pattern`` names it to Ansible."""
+    return Finding(
+        severity=Severity.WARNING,
+        code="clock-not-synchronised",
+        host=host,
+        message="The clock follows no time source, so it will drift.",
+        seen="NTPSynchronized=no",
+        expected="a clock that chrony or systemd-timesyncd keeps right",
+        fix=f"ansible -b -m ansible.builtin.package -a name=chrony {pattern}",
+    )
+
+
+def check_unique_addresses(inventory: Inventory) -> list[Finding]:
+    """Return a finding for each node address that several nodes have."""
+    holders: dict[str, list[Host]] = {}
+    for host in inventory.nodes:
+        address = host.probe.facts.get("node_address") if host.probe else None
+        if address:
+            holders.setdefault(str(address), []).append(host)
+    return [_shared_address(address, hosts) for address, hosts in holders.items() if len(hosts) > 1]
+
+
+def _is_one_machine(hosts: Sequence[Host]) -> bool:
+    """Return whether ``hosts`` are names of one machine, as its machine id says."""
+    machines = {str(host.probe.facts.get("machine_id", "")) for host in hosts if host.probe}
+    return len(machines) == 1 and machines != {""}
+
+
+def _shared_address(address: str, hosts: Sequence[Host]) -> Finding:
+    """Return the finding for ``hosts`` that have the node address ``address``."""
+    names = [host.name for host in hosts]
+    if _is_one_machine(hosts):
+        return Finding(
+            severity=Severity.ERROR,
+            code="address-doubled",
+            host=names[0],
+            message=f"{join_names(names)} are one machine under {plural(len(names), 'name')}.",
+            seen=f"{address} and one machine id on {join_names(names)}",
+            expected="a machine of its own for each host",
+            fix=f"remove {join_names(names[1:])} from the inventory, or correct its ansible_host",
+        )
+    return Finding(
+        severity=Severity.ERROR,
+        code="address-doubled",
+        host=names[0],
+        message=f"{join_names(names)} have one node address.",
+        seen=f"{address} on {join_names(names)}",
+        expected="a node address of its own for each host",
+        fix=f"{names[-1]} my_iface=INTERFACE   (the one on the cluster network)",
+        variable="my_iface",
+    )
+
+
+def check_unique_hostnames(inventory: Inventory) -> list[Finding]:
+    """Return a finding for each hostname that several nodes give themselves."""
+    holders: dict[str, list[Host]] = {}
+    for host in inventory.nodes:
+        hostname = host.probe.facts.get("hostname") if host.probe else None
+        if hostname:
+            holders.setdefault(str(hostname).lower(), []).append(host)
+    return [
+        _shared_hostname(hostname, [host.name for host in hosts])
+        for hostname, hosts in holders.items()
+        if len(hosts) > 1 and not _is_one_machine(hosts)
+    ]
+
+
+def _shared_hostname(hostname: str, names: Sequence[str]) -> Finding:
+    """Return the finding for hosts that give themselves one name."""
+    return Finding(
+        severity=Severity.ERROR,
+        code="hostname-doubled",
+        host=names[0],
+        message=f"{join_names(names)} call themselves by one name.",
+        seen=f"hostname {hostname} on {join_names(names)}",
+        expected="a hostname of its own for each node",
+        fix=f"ansible -b -m ansible.builtin.hostname -a name={names[-1]} {names[-1]}",
+    )

@@ -1,0 +1,48 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What package managers print, and what it means for a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+#: What a package manager says, and the sentence that helps. First match wins.
+CAUSES: tuple[tuple[str, str], ...] = (
+    (r"No space left on device", "the disk is full; free space (see 'df -h') and run again"),
+    (
+        r"Could not get lock|is another process using it|Waiting for process with pid",
+        "another package manager holds the lock; wait for it (see 'ps aux | grep -E \"apt|dnf\"')",
+    ),
+    (
+        r"Temporary failure resolving|Could not resolve|Failed to fetch|Cannot download|Curl error",
+        "the package mirror cannot be reached; check the node's DNS, proxy and mirror",
+    ),
+    (
+        r"Unable to locate package|No match for argument|Unable to find a match",
+        "no configured repository has it; check the distribution's version and its repositories",
+    ),
+    (
+        r"certificate|SSL",
+        "the mirror's certificate is not trusted; is a corporate CA missing on the node?",
+    ),
+)
+
+
+def installed_dpkg(listing: str) -> set[str]:
+    """Return the packages that ``dpkg-query`` lists as completely installed."""
+    rows = (line.split("\t") for line in listing.splitlines())
+    return {row[0] for row in rows if len(row) == 2 and row[1] == "installed"}
+
+
+def cause_of_failure(said: str, names: Sequence[str]) -> str:
+    """Return one sentence for what a package manager said, and its own last line of complaint."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(E:|Error)", line)] or lines
+    quote = errors[0] if errors else "no message"
+    for pattern, cause in CAUSES:
+        if re.search(pattern, said, re.IGNORECASE):
+            return f"{cause} ({quote})"
+    return f"{quote}; try it on the node by hand with the packages {', '.join(names) or '(none)'}"

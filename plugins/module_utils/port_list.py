@@ -1,0 +1,24 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists of ports as the kernel writes them: ``6379,8076-8080``."""
+
+from __future__ import annotations
+
+
+def joined(*lists: str) -> str:
+    """Return the ports of all lists as one: sorted, neighbours merged."""
+    spans = sorted(_span(part) for text in lists for part in text.split(",") if part.strip())
+    merged: list[tuple[int, int]] = []
+    for first, last in spans:
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in merged)
+
+
+def _span(text: str) -> tuple[int, int]:
+    first, _dash, last = text.strip().partition("-")
+    return int(first), int(last or first)

@@ -1,0 +1,32 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Replace a text file on the node in one step."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Protocol
+
+
+class Mover(Protocol):
+    """What this needs of an AnsibleModule."""
+
+    tmpdir: str
+
+    def atomic_move(self, src: str, dest: str, unsafe_writes: bool) -> None:
+        """Put the file at ``src`` in the place of ``dest``, keeping owner and mode."""
+
+
+def write_text(module: Mover, path: str, text: str) -> None:
+    """Write ``text`` to ``path``: whole or not at all, owner and mode kept.
+
+    A file that is itself a mount point (/etc/hosts in a container) cannot be replaced; only then is
+    it written in place.
+    """
+    handle, draft = tempfile.mkstemp(dir=module.tmpdir)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+    module.atomic_move(draft, path, unsafe_writes=True)

@@ -1,0 +1,310 @@
+#!/usr/bin/python
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what a node is: its addresses, operating system, size and clock."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_info
+short_description: Read what a node is and which of its addresses is its node address
+version_added: 0.1.0
+description:
+  - Reads the network interfaces of a node and chooses its node address, the one under which
+    the other nodes of the cluster reach it.
+  - Reads the operating system, the size and the state of the clock as well, so that one call
+    answers what the other roles and the preflight report need.
+  - Changes nothing and needs no privileges.
+author:
+  - rackforge contributors (@rackforge)
+options:
+  my_iface:
+    description:
+      - Name of the interface on the cluster network. When set it decides.
+      - When empty, the interface that holds an address in O(cluster_subnet) is taken, or the one
+        with the default route when O(cluster_subnet) is empty too.
+    type: str
+    default: ""
+  cluster_subnet:
+    description:
+      - The cluster network as V(198.18.0.0/24). The node address must lie in it when it is set.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Reads only, so it does the same in check mode.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is nothing to compare.
+    support: none
+  idempotent:
+    description: Calling it again changes nothing.
+    support: full
+requirements:
+  - iproute2 on the node (C(ip -j))
+seealso:
+  - module: rackforge.gpu_cluster.node_probe
+"""
+
+EXAMPLES = r"""
+- name: Read what the node is
+  rackforge.gpu_cluster.node_info:
+    my_iface: eth1
+  register: node
+
+- name: Show the address that the other nodes reach it at
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts['gpu_cluster']['node_address'] }}"
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The values below as the fact RV(ansible_facts.gpu_cluster).
+  returned: always
+  type: dict
+  contains:
+    gpu_cluster:
+      description: What was read.
+      type: dict
+      returned: always
+      contains:
+        node_address:
+          description: The address of the node on the cluster network, or null.
+          type: str
+          returned: always
+          sample: 198.19.1.3
+        node_interface:
+          description: The interface that holds the node address, or null.
+          type: str
+          returned: always
+          sample: eth1
+        address_problem:
+          description: Why there is no node address, as code, message, seen and expected; or null.
+          type: dict
+          returned: always
+          sample: null
+        interfaces:
+          description: The interfaces in the order of the node, each with its IPv4 addresses.
+          type: list
+          elements: dict
+          returned: always
+          sample:
+            - name: eth1
+              addresses: [198.19.1.3/24]
+              state: UP
+              is_loopback: false
+        default_interface:
+          description: The interface of the default route, or null.
+          type: str
+          returned: always
+          sample: eth0
+        hostname:
+          description: The name that the node gives itself.
+          type: str
+          returned: always
+          sample: node2
+        os:
+          description: The distribution from /etc/os-release, as id, version_id, codename, name and family.
+          type: dict
+          returned: always
+          sample:
+            id: debian
+            version_id: "13"
+            codename: trixie
+            name: Debian GNU/Linux 13 (trixie)
+            family: Debian
+        python_version:
+          description: Version of the Python that runs the modules.
+          type: str
+          returned: always
+          sample: 3.13.5
+        kernel:
+          description: Release of the running kernel.
+          type: str
+          returned: always
+          sample: 6.12.48+deb13-amd64
+        architecture:
+          description: Machine type.
+          type: str
+          returned: always
+          sample: x86_64
+        cpu_count:
+          description: Number of processors that the system has online.
+          type: int
+          returned: always
+          sample: 64
+        memory_mib:
+          description: Memory in MiB, or null when the node does not say.
+          type: int
+          returned: always
+          sample: 515644
+        shm_mib:
+          description: Size of /dev/shm in MiB, or null when the node has none.
+          type: int
+          returned: always
+          sample: 257822
+        clock_synchronised:
+          description: Whether the clock follows a time source; null when the node cannot tell.
+          type: bool
+          returned: always
+          sample: true
+        machine_id:
+          description: Content of /etc/machine-id, empty when there is none.
+          type: str
+          returned: always
+          sample: 4c6f0c3c1bbd4d3f9c3a5e0d8f1b2a37
+        uid:
+          description: Effective user id of the module.
+          type: int
+          returned: always
+          sample: 0
+        user:
+          description: Name of the effective user.
+          type: str
+          returned: always
+          sample: root
+node_address:
+  description: Like every value of RV(ansible_facts.gpu_cluster), also found at the top of the result.
+  returned: always
+  type: str
+  sample: 198.19.1.3
+"""
+
+import os
+import platform
+import pwd
+import socket
+from typing import Any, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_facts import (
+    parse_chronyc,
+    parse_memory_mib,
+    parse_os_release,
+    parse_timedatectl,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network import (
+    AddressProblem,
+    NodeAddress,
+    choose_interface,
+    parse_default_interface,
+    parse_interfaces,
+)
+
+ARGUMENTS = {
+    "my_iface": {"type": "str", "default": ""},
+    "cluster_subnet": {"type": "str", "default": ""},
+}
+
+# Seconds after which a program that answers about the clock is given up.
+CLOCK_TIMEOUT = "5"
+
+
+def read_network(command: Command, my_iface: str, cluster_subnet: str) -> dict[str, Any]:
+    """Return the interfaces and the node address, or why there is none."""
+    program = command.find("ip")
+    if program is None:
+        problem = AddressProblem(
+            code="iproute2-missing",
+            message="The node has no program ip, so its addresses cannot be read.",
+            seen="no ip in PATH, /usr/sbin or /sbin",
+            expected="the package iproute2 (Debian, Ubuntu) or iproute (EL)",
+        )
+        return network_values([], None, problem)
+    interfaces = parse_interfaces(command.run([program, "-j", "addr", "show"]).out)
+    routes = command.run([program, "-j", "-4", "route", "show", "default"]).out
+    default_interface = parse_default_interface(routes)
+    choice = choose_interface(interfaces, default_interface, my_iface, cluster_subnet)
+    return network_values([each.to_dict() for each in interfaces], default_interface, choice)
+
+
+def network_values(
+    interfaces: list[dict[str, Any]],
+    default_interface: Optional[str],
+    choice: NodeAddress | AddressProblem,
+) -> dict[str, Any]:
+    """Return the part of the result that is about the network."""
+    chosen = choice if isinstance(choice, NodeAddress) else None
+    return {
+        "interfaces": interfaces,
+        "default_interface": default_interface,
+        "node_address": chosen.address if chosen else None,
+        "node_interface": chosen.interface if chosen else None,
+        "address_problem": choice.to_dict() if isinstance(choice, AddressProblem) else None,
+    }
+
+
+def read_clock(command: Command) -> Optional[bool]:
+    """Return whether the clock follows a time source, None when no program can tell."""
+    timeout = command.find("timeout")
+    questions = (
+        (["timedatectl", "show", "-p", "NTPSynchronized"], parse_timedatectl),
+        (["chronyc", "-n", "tracking"], parse_chronyc),
+    )
+    for words, parse in questions:
+        program = command.find(words[0])
+        if timeout and program:
+            result = command.run([timeout, CLOCK_TIMEOUT, program, *words[1:]])
+            answer = parse(result.out) if result.rc == 0 else None
+            if answer is not None:
+                return answer
+    return None
+
+
+def read_text(path: str) -> str:
+    """Return the content of a file, "" when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def shared_memory_mib() -> Optional[int]:
+    """Return the size of /dev/shm in MiB, None when the node has none."""
+    try:
+        status = os.statvfs("/dev/shm")  # noqa: S108 - measured, never written
+    except OSError:
+        return None
+    return status.f_blocks * status.f_frsize // (1024 * 1024)
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or its number when it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def read_node(command: Command, my_iface: str, cluster_subnet: str) -> dict[str, Any]:
+    """Return everything this module tells about the node."""
+    return {
+        **read_network(command, my_iface, cluster_subnet),
+        "hostname": socket.gethostname(),
+        "os": parse_os_release(read_text("/etc/os-release")).to_dict(),
+        "python_version": platform.python_version(),
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "cpu_count": os.cpu_count() or 1,
+        "memory_mib": parse_memory_mib(read_text("/proc/meminfo")),
+        "shm_mib": shared_memory_mib(),
+        "clock_synchronised": read_clock(command),
+        "machine_id": read_text("/etc/machine-id").strip(),
+        "uid": os.geteuid(),
+        "user": user_name(os.geteuid()),
+    }
+
+
+def main() -> None:
+    """Answer with what was read."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    node = read_node(Command(module), params["my_iface"], params["cluster_subnet"])
+    module.exit_json(changed=False, ansible_facts={"gpu_cluster": node}, **node)
+
+
+if __name__ == "__main__":
+    main()

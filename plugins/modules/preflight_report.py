@@ -1,0 +1,120 @@
+#!/usr/bin/python
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight_report
+short_description: Report everything that is wrong with the inventory and its nodes
+version_added: 0.1.0
+description:
+  - Runs once for the whole play, on the control node. Judges the groups, the variables of every
+    host and what M(rackforge.gpu_cluster.node_probe) registered for it.
+  - Prints all findings in one table, errors first, then by host, each with what was seen, what was
+    expected and what to type about it.
+  - Fails with one line when there is an error.
+author:
+  - rackforge contributors (@rackforge)
+options:
+  register:
+    description: Name of the variable that the probe's result was registered under.
+    type: str
+    default: __preflight_probe
+  groups:
+    description: The groups whose hosts are nodes of the cluster.
+    type: list
+    elements: str
+    default: [ray_head, ray_worker]
+  own_variables:
+    description:
+      - Names of variables that belong to the owner of the inventory. They are never taken for
+        misspelt ones of this collection.
+    type: list
+    elements: str
+    default: []
+  tolerate_unreachable:
+    description:
+      - Whether workers that cannot be reached leave the run going for the others. They are
+        reported as errors all the same.
+      - A head that cannot be reached always stops the run.
+    type: bool
+    default: false
+  fail_on_error:
+    description: Whether errors fail the task. The findings are returned only when it does not fail.
+    type: bool
+    default: true
+attributes:
+  action:
+    description: Runs on the control node only.
+    support: full
+  bypass_host_loop:
+    description: Runs once for all hosts of the play.
+    support: full
+  check_mode:
+    description: Reads only, so it does the same in check mode.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is nothing to compare.
+    support: none
+  idempotent:
+    description: Calling it again changes nothing.
+    support: full
+seealso:
+  - module: rackforge.gpu_cluster.node_probe
+"""
+
+EXAMPLES = r"""
+- name: Ask every node what it is
+  rackforge.gpu_cluster.node_probe:
+    my_iface: "{{ my_iface | default('') }}"
+  register: __preflight_probe
+
+- name: Report every problem before the first change
+  rackforge.gpu_cluster.preflight_report:
+    tolerate_unreachable: true
+  register: report
+"""
+
+RETURN = r"""
+findings:
+  description: All findings in the order of the table.
+  returned: when the task does not fail
+  type: list
+  elements: dict
+  sample:
+    - severity: error
+      code: my-iface-missing
+      host: node2
+      message: The node has no interface eth9.
+      seen: eth0 198.18.1.3/24, eth1 198.19.1.3/24
+      expected: an interface eth9, as my_iface says
+      fix: node2 my_iface=eth1
+      variable: my_iface
+counts:
+  description: How many findings there are of each severity.
+  returned: when the task does not fail
+  type: dict
+  sample:
+    error: 1
+    warning: 0
+    note: 0
+fatal_count:
+  description: How many of the findings stop a run.
+  returned: when the task does not fail
+  type: int
+  sample: 1
+unreachable_nodes:
+  description: The nodes that could not be reached.
+  returned: when the task does not fail
+  type: list
+  elements: str
+  sample: [node3]
+summary:
+  description: One line about all of it.
+  returned: when the task does not fail
+  type: str
+  sample: "Preflight of 3 nodes, 1 not reached: 1 error."
+"""

@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read how Ray runs on one node, and judge it where asked to."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ray_node_info
+short_description: Read how Ray runs on a node
+version_added: 0.1.0
+author: rackforge contributors (@rackforge)
+description:
+  - Reads the unit's state, and the version and address of the Ray that really runs, from the running process itself.
+  - With O(expect) it judges the node and fails with what is wrong and the last lines of the node's Ray log.
+attributes:
+  check_mode:
+    support: full
+    description: The module only reads.
+  diff_mode:
+    support: N/A
+    description: The module only reads.
+  idempotent:
+    support: N/A
+    description: The module only reads.
+options:
+  name:
+    description: The node's name in messages.
+    type: str
+    required: true
+  expect:
+    description: What the node should be; leave it out to read without judging.
+    type: dict
+    suboptions:
+      address:
+        description: The node address.
+        type: str
+        required: true
+      version:
+        description: Ray's version.
+        type: str
+        required: true
+  cluster_nodes:
+    description: The RV(rackforge.gpu_cluster.ray_cluster_info#module:nodes) that the head sees.
+    type: list
+    elements: dict
+    default: []
+  log_lines:
+    description: How many of the log's last lines a failure shows.
+    type: int
+    default: 15
+  token_file:
+    description: File with the cluster's token, blotted out of the log lines.
+    type: path
+    default: /etc/ray/auth_token
+"""
+
+EXAMPLES = r"""
+- name: Read how Ray runs here
+  rackforge.gpu_cluster.ray_node_info:
+    name: "{{ inventory_hostname }}"
+"""
+
+RETURN = r"""
+unit_state:
+  description: State of C(ray.service), V(missing) where there is none.
+  returned: always
+  type: str
+  sample: active
+restarts:
+  description: How often systemd restarted it since its last start by hand.
+  returned: always
+  type: int
+  sample: 0
+version:
+  description: Version of the running Ray; null when none runs.
+  returned: always
+  type: str
+  sample: 2.60.0
+address:
+  description: Node address of the running Ray; null when none runs.
+  returned: always
+  type: str
+  sample: 192.0.2.11
+"""
+
+import glob
+import os
+from typing import Any, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_cluster import judge_node
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_process import (
+    flag_value,
+    raylet_package_dir,
+    version_in,
+)
+
+UNIT = "ray.service"
+
+
+def read_unit(command: Command) -> dict[str, Any]:
+    """Return the unit's state and its number of restarts."""
+    result = command.run(
+        ["systemctl", "show", UNIT, "--property", "LoadState,ActiveState,SubState,NRestarts"]
+    )
+    lines = dict(line.split("=", 1) for line in result.out.splitlines() if "=" in line)
+    loaded = lines.get("LoadState") == "loaded"
+    state = lines.get("ActiveState", "unknown") if loaded else "missing"
+    if lines.get("SubState") == "auto-restart":
+        state = "restarting"
+    return {"unit_state": state, "restarts": int(lines.get("NRestarts") or 0)}
+
+
+def read_process() -> dict[str, Optional[str]]:
+    """Return version and address of the raylet that runs here, inside a container or not."""
+    for path in glob.glob("/proc/[0-9]*/exe"):
+        process = os.path.dirname(path)
+        try:
+            package = raylet_package_dir(os.readlink(path))
+            if not package:
+                continue
+            with open(f"{process}/root{package}/_version.py", encoding="utf-8") as file:
+                version = version_in(file.read())
+            with open(f"{process}/cmdline", "rb") as file:
+                words = file.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue  # The process ended while it was being looked at.
+        return {"version": version, "address": flag_value(words, "--node_ip_address")}
+    return {"version": None, "address": None}
+
+
+def log_tail(command: Command, lines: int, token_file: str) -> str:
+    """Return the end of the unit's log, without the token."""
+    result = command.run(
+        ["journalctl", "--unit", UNIT, "--lines", str(lines), "--output", "cat", "--no-pager"]
+    )
+    text = result.out.strip() or result.err.strip() or "(the log is empty)"
+    try:
+        with open(token_file, encoding="utf-8") as file:
+            token = file.read().strip()
+    except OSError:
+        token = ""
+    return text.replace(token, "********") if token else text
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "expect": {
+                "type": "dict",
+                "options": {
+                    "address": {"type": "str", "required": True},
+                    "version": {"type": "str", "required": True},
+                },
+            },
+            "cluster_nodes": {"type": "list", "elements": "dict", "default": []},
+            "log_lines": {"type": "int", "default": 15},
+            "token_file": {"type": "path", "default": "/etc/ray/auth_token", "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    params, command = module.params, Command(module)
+    seen = {**read_unit(command), **read_process()}
+    if params["expect"]:
+        wrong = judge_node(params["name"], params["expect"], seen, params["cluster_nodes"])
+        if wrong:
+            tail = log_tail(command, params["log_lines"], params["token_file"])
+            module.fail_json(
+                msg="\n".join([*wrong, f"Last lines of {params['name']}'s Ray log:", tail]), **seen
+            )
+    module.exit_json(changed=False, **seen)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+#!/usr/bin/python
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the action of this name; it runs on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secret_file
+short_description: Deliver a secret that is generated once on the control node
+version_added: 0.1.0
+author: rackforge contributors (@rackforge)
+description:
+  - When the file O(secret) does not exist on the control node it is made, with 256 random bits in hexadecimal, mode 0600.
+  - It is then copied to the node, owned by root, mode 0600. The value stands in no argument, no result and no log.
+attributes:
+  check_mode:
+    support: full
+    description: Makes no secret and says whether the node's file would change.
+  diff_mode:
+    support: none
+    description: A secret is never shown.
+  idempotent:
+    support: full
+    description: An equal file is left alone.
+options:
+  secret:
+    description: The file on the control node.
+    type: path
+    required: true
+  dest:
+    description: The file on the node.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Deliver the token that members of the cluster show each other
+  rackforge.gpu_cluster.secret_file:
+    secret: "{{ inventory_dir }}/secrets/lab/ray_auth_token"
+    dest: /etc/ray/auth_token
+  no_log: true
+"""
+
+RETURN = r"""
+dest:
+  description: The file on the node.
+  returned: success
+  type: str
+  sample: /etc/ray/auth_token
+"""

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Have a systemd unit run with the configuration that lies on the disk."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: unit_current
+short_description: Have a systemd unit run with its present configuration
+version_added: 0.1.0
+author: rackforge contributors (@rackforge)
+description:
+  - Enables and starts a unit, and restarts it when one of the files it was started from is younger than its start.
+  - The comparison with the running unit makes good what an interrupted run left undone. A handler would be lost with the run
+    that notified it.
+attributes:
+  check_mode:
+    support: full
+    description: Says whether the unit would be enabled, started or restarted.
+  diff_mode:
+    support: full
+    description: Shows the unit's state before and after.
+  idempotent:
+    support: full
+    description: A unit that runs from its present files is left alone, and systemd is not reloaded.
+options:
+  name:
+    description: The unit, with its ending.
+    type: str
+    required: true
+  files:
+    description: Files that the unit is started from.
+    type: list
+    elements: path
+    default: []
+  changed_inputs:
+    description: Whether an earlier task of this play has changed one of them; lets check mode predict the restart.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Run Ray
+  rackforge.gpu_cluster.unit_current:
+    name: ray.service
+    files: [/etc/systemd/system/ray.service, /etc/ray/auth_token]
+"""
+
+RETURN = r"""
+done:
+  description: What was done.
+  returned: success
+  type: list
+  elements: str
+  sample: [enabled, started]
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import (
+    Command,
+    CommandError,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state import (
+    UnitState,
+    parse_unit,
+    plan_unit,
+)
+
+PROPERTIES = "ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic"
+
+
+def read_unit(command: Command, name: str) -> UnitState:
+    """Return how the unit stands now."""
+    out = command.need(["systemctl", "show", name, "--property", PROPERTIES])
+    return parse_unit(out, time.time() - time.clock_gettime(time.CLOCK_MONOTONIC))
+
+
+def youngest(files: list[str]) -> float:
+    """Return when the last of the files changed, 0 without files."""
+    return max((os.stat(path).st_mtime for path in files if os.path.exists(path)), default=0.0)
+
+
+def apply(command: Command, name: str, steps: list[str], reload: bool) -> None:
+    """Do the steps."""
+    if reload and steps:
+        command.need(["systemctl", "daemon-reload"])
+    verbs = {"enabled": "enable", "started": "start", "restarted": "restart"}
+    for step in steps:
+        command.need(["systemctl", verbs[step], name])
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "path", "default": []},
+            "changed_inputs": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    command, name = Command(module), module.params["name"]
+    try:
+        seen = read_unit(command, name)
+        steps = plan_unit(seen, youngest(module.params["files"]), module.params["changed_inputs"])
+        if not module.check_mode:
+            apply(command, name, steps, seen.needs_reload)
+    except CommandError as error:
+        module.fail_json(
+            msg=f"Could not bring {name} up: {error}; see 'journalctl --unit {name}' on this node"
+        )
+    diff = {
+        "before": f"{name}: {seen.file_state}, {seen.active_state}\n",
+        "after": f"{name}: {', '.join(steps)}\n"
+        if steps
+        else f"{name}: {seen.file_state}, {seen.active_state}\n",
+    }
+    module.exit_json(changed=bool(steps), done=steps, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Write docs/ports.md and docs/variables.md from the code that decides them.
+
+``--check`` writes nothing and fails when a table is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / ".cache" / "collections"))
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (  # noqa: E402
+    CATALOGUE,
+    Port,
+)
+
+NOTE = "<!-- Written by `make docs`. Change {source}, not this file. -->"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell(c) for c in line) + " |" for line in lines)
+
+
+def cell(text: str) -> str:
+    """Return ``text`` as one cell: a single line without column separators."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def ports_page(catalogue: Iterable[Port]) -> str:
+    """Return the page about ports."""
+    rows = [
+        (
+            ", ".join(port.clients),
+            port.role,
+            f"{_numbers(port)} {port.protocol}",
+            port.purpose,
+            _variables(port),
+        )
+        for port in catalogue
+    ]
+    return (
+        "# Ports\n\n"
+        + NOTE.format(source="plugins/module_utils/port_catalogue.py")
+        + "\n\nWho must reach whom. The firewall rules, the reserved local ports and the flags of "
+        "each service come from the same list.\n\n"
+        + table(("from", "to", "port", "for", "variable"), rows)
+        + "\n"
+    )
+
+
+def _numbers(port: Port) -> str:
+    return str(port.number) if port.end == port.number else f"{port.number}-{port.end}"
+
+
+def _variables(port: Port) -> str:
+    return ", ".join(f"`{name}`" for name in (port.variable, port.last_variable) if name)
+
+
+def variables_page(root: Path) -> str:
+    """Return the page about the roles' inputs."""
+    parts = [
+        "# Variables of the roles\n",
+        NOTE.format(source="roles/*/meta/argument_specs.yml") + "\n",
+    ]
+    for path in sorted(root.glob("roles/*/meta/argument_specs.yml")):
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
+        entry = entries.get("main") or entries.get("install") or {}
+        options: dict[str, dict[str, Any]] = entry.get("options") or {}
+        parts.append(f"## {path.parent.parent.name}\n")
+        parts.append(f"{entry.get('short_description', '')}\n")
+        rows = [_option_row(name, option) for name, option in options.items()]
+        header = ("variable", "type", "default", "meaning")
+        parts.append((table(header, rows) if rows else "No inputs.") + "\n")
+    return "\n".join(parts)
+
+
+def _option_row(name: str, option: dict[str, Any]) -> tuple[str, str, str, str]:
+    default = "required" if option.get("required") else _value(option.get("default"))
+    meaning = option.get("description", "")
+    text = " ".join(meaning) if isinstance(meaning, list) else str(meaning)
+    choices = option.get("choices")
+    if choices:
+        text += f" One of {', '.join(f'`{c}`' for c in choices)}."
+    return f"`{name}`", _type(option), default, text
+
+
+def _type(option: dict[str, Any]) -> str:
+    kind = str(option.get("type", "str"))
+    return f"{kind} of {option['elements']}" if "elements" in option else kind
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return ""
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{shown}`" if shown else "empty"
+
+
+def main() -> int:
+    """Write the pages, or compare them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when stale")
+    check = parser.parse_args().check
+    pages = {
+        ROOT / "docs" / "ports.md": ports_page(CATALOGUE),
+        ROOT / "docs" / "variables.md": variables_page(ROOT),
+    }
+    stale = [
+        path
+        for path, text in pages.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    for path in stale:
+        name = path.relative_to(ROOT)
+        if check:
+            print(f"{name} is stale: run `make docs` and commit the result", file=sys.stderr)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(pages[path], encoding="utf-8")
+            print(f"wrote {name}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

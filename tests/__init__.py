@@ -1,0 +1,1 @@
+"""Tests of rackforge.gpu_cluster, and the lab that gives them nodes."""

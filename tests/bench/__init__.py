@@ -1,0 +1,1 @@
+"""Measurements: what provisioning costs, in seconds and in host-tasks."""

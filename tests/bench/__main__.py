@@ -1,0 +1,117 @@
+"""Provision test nodes twice and write what it cost to docs/benchmarks.md.
+
+    python -m tests.bench --nodes 3
+
+Run it with nothing else going on: two cores are the whole machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.timeline import Timeline, read_timeline
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = "bench"
+INVENTORY = f".lab/{LAB}/inventory.ini"
+#: The play that starts once the head's unit is up.
+WORKERS_JOIN = "Let the Ray workers join"
+
+
+def lab(*words: str) -> None:
+    """Run a command of the lab."""
+    subprocess.run([sys.executable, "-m", "tests.lab", *words], cwd=ROOT, check=True)
+
+
+def play(playbook: str) -> Timeline:
+    """Run a playbook on the lab's nodes, showing its output, and return its timeline."""
+    command = [".venv/bin/ansible-playbook", "-i", INVENTORY, playbook]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    lines: list[tuple[float, str]] = []
+    begin = time.monotonic()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as run:
+        for line in run.stdout or ():
+            lines.append((time.monotonic() - begin, line))
+            print(line, end="")
+    if run.returncode:
+        raise SystemExit(f"{' '.join(command)} exited {run.returncode}; nothing was written")
+    return read_timeline(lines, time.monotonic() - begin)
+
+
+def row(what: str, seconds: float, tasks: str = "", changed: str = "") -> str:
+    """Return one row of the table."""
+    return f"| {what} | {seconds:.0f} s | {tasks} | {changed} |"
+
+
+def run_row(what: str, timeline: Timeline) -> str:
+    """Return the row of one run of a playbook."""
+    tasks = ", ".join(f"{host.name} {host.tasks}" for host in timeline.hosts)
+    changed = str(sum(host.changed for host in timeline.hosts))
+    return row(what, timeline.seconds, tasks, changed)
+
+
+def summary_rows() -> list[str]:
+    """Return what earlier `make test` and `make demo` runs of this checkout took, if any."""
+    rows = []
+    for name, what in (("test", "`make test`, all steps"), ("demo", "`make demo`")):
+        path = ROOT / ".cache" / "logs" / f"{name}.seconds"
+        if path.is_file():
+            rows.append(row(what, float(path.read_text(encoding="utf-8"))))
+    return rows
+
+
+def page(nodes: int, rows: list[str]) -> str:
+    """Return docs/benchmarks.md."""
+    return "\n".join(
+        [
+            "# Benchmarks",
+            "",
+            f"Written by `make bench` (`python -m tests.bench --nodes {nodes}`): {nodes} lab nodes "
+            f"(containers with systemd on one machine with {os.cpu_count()} cores, Linux "
+            f"{platform.release()}), the real Ray, single runs: plus or minus a third.",
+            "A host-task is a task that ran on a node, as the recap counts them.",
+            "",
+            "| what | wall time | host-tasks per node | changed |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Measure on fresh nodes and write the page."""
+    parser = argparse.ArgumentParser(description="Measure provisioning on lab nodes")
+    parser.add_argument("--nodes", type=int, default=3)
+    nodes = parser.parse_args().nodes
+    lab("down", "--name", LAB)
+    try:
+        lab("up", "--name", LAB, "--nodes", str(nodes), "--os", "debian13")
+        first = play("playbooks/provision.yml")
+        second = play("playbooks/provision.yml")
+        reset = play("playbooks/reset.yml")
+    finally:
+        lab("down", "--name", LAB)
+    rows = [
+        run_row("first provision", first),
+        row("of it: from `ray_head` up to every node ALIVE", first.since(WORKERS_JOIN)),
+        run_row("second provision", second),
+        run_row("reset", reset),
+        *summary_rows(),
+    ]
+    target = ROOT / "docs" / "benchmarks.md"
+    target.write_text(page(nodes, rows), encoding="utf-8")
+    print(f"wrote {target.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests do to nodes: run a command, cut the power, freeze and thaw."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.lab.nodes import Found, find_nodes, wait_until_running
+from tests.lab.paths import DEFAULT_NAME
+from tests.lab.shell import LabError, Result, check, run
+
+CGROUPS = Path("/sys/fs/cgroup")
+FREEZER = CGROUPS / "freezer"
+
+
+def names(lab: str = DEFAULT_NAME) -> list[str]:
+    """Return the nodes' names of a lab as its inventory has them."""
+    return [inventory_name(node) for node in find_nodes(lab)]
+
+
+def inventory_name(node: Found) -> str:
+    """Return a node's name in the inventory."""
+    return f"node{node.number}" if node.lab == DEFAULT_NAME else node.container
+
+
+def find(node: str, lab: str | None = None) -> Found:
+    """Return a node by its inventory name, its container name or (with a lab) its host name."""
+    for found in find_nodes(lab):
+        by_host_name = lab is not None and node == f"node{found.number}"
+        if by_host_name or node in (found.container, inventory_name(found)):
+            return found
+    raise LabError(f"there is no node {node!r}; see `python3 -m tests.lab status --all`")
+
+
+def exec(  # noqa: A001 (called as lab.exec)
+    node: str, argv: Sequence[str], *, lab: str | None = None, timeout: float = 120
+) -> Result:
+    """Return the result of a command run as root inside a node, past SSH and Ansible."""
+    return run(["docker", "exec", find(node, lab).container, *argv], timeout=timeout)
+
+
+def power_off(node: str, *, lab: str | None = None) -> None:
+    """Cut a node's power: all in it dies at once, and it stays off until power_on or `up`."""
+    check(["docker", "kill", find(node, lab).container])
+
+
+def power_on(node: str, *, lab: str | None = None) -> None:
+    """Switch a node on again and return when its systemd says `running`."""
+    container = find(node, lab).container
+    check(["docker", "start", container])
+    wait_until_running(container)
+
+
+def pause(node: str, *, lab: str | None = None) -> None:
+    """Freeze every process of a node, those in its nested containers too.
+
+    Connections stay open and nobody answers, as with a machine that hangs.
+    """
+    found = find(node, lab)
+    check(["docker", "pause", found.container])
+    _set_nested(found, "FROZEN")
+
+
+def unpause(node: str, *, lab: str | None = None) -> None:
+    """Let a frozen node go on where it stopped."""
+    found = find(node, lab)
+    _set_nested(found, "THAWED")
+    check(["docker", "unpause", found.container])
+
+
+def _set_nested(found: Found, state: str) -> None:
+    for path in nested_freezers(found.pid):
+        freeze = FREEZER / path / "freezer.state" if FREEZER.is_dir() else None
+        if freeze is not None and freeze.exists():
+            freeze.write_text(state)
+        unified = CGROUPS / path / "cgroup.freeze"
+        if freeze is None and unified.exists():
+            unified.write_text("1" if state == "FROZEN" else "0")
+
+
+def nested_freezers(init: int) -> list[str]:
+    """Return the freezer cgroups of a node's nested containers.
+
+    With the host's cgroup namespace they lie beside the node's own, so Docker does not freeze them.
+    """
+    own = _freezer_of(init)
+    groups = {_freezer_of(pid) for pid in descendants(init)}
+    return sorted(
+        group for group in groups if group and group != own and not group.startswith(f"{own}/")
+    )
+
+
+def remove_cgroups(groups: Iterable[str]) -> None:
+    """Remove the cgroups that dead nested containers left; the kernel keeps those in use."""
+    for group in groups:
+        for folder in (CGROUPS / group, *CGROUPS.glob(f"*/{group}")):
+            if folder.is_dir() and folder.name != "docker":
+                for path in (*sorted(folder.glob("**/"), reverse=True), folder):
+                    with contextlib.suppress(OSError):
+                        path.rmdir()
+
+
+def descendants(root: int) -> list[int]:
+    """Return all processes below a process."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, todo = [], [root]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+def _freezer_of(pid: int) -> str:
+    try:
+        text = Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return ""
+    return parse_freezer(text)
+
+
+def parse_freezer(text: str) -> str:
+    """Return the freezer cgroup (v1) or the only one (v2) in a /proc/PID/cgroup, unrooted."""
+    rows = [line.split(":", 2) for line in text.splitlines()]
+    v1 = [row[2] for row in rows if len(row) == 3 and "freezer" in row[1].split(",")]
+    v2 = [row[2] for row in rows if len(row) == 3 and row[0] == "0"]
+    return (v1 or v2 or [""])[0].lstrip("/")

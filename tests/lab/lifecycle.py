@@ -1,0 +1,184 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings a whole lab up, takes it down, and says how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tests.lab import artifacts, images, nodes
+from tests.lab.control import inventory_name, nested_freezers, remove_cgroups
+from tests.lab.inventory import Inventory, render_known_hosts
+from tests.lab.nodes import Found
+from tests.lab.paths import CACHE, STATE, State, known_labs, state_of
+from tests.lab.shell import LabError, docker_lines, lock, run, say
+from tests.lab.topology import MAX_NODES, Node, plan_nodes
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks of a lab; no platform and no count mean: as it is, or the defaults."""
+
+    name: str
+    count: int | None = None
+    os: str | None = None
+    runtime: str | None = None
+    ray_image: bool = True
+
+
+DEFAULT_COUNT = 3
+DEFAULT_OS = "debian13"
+
+
+def up(wish: Wish) -> State:
+    """Return the state of a lab that runs as wished; nodes that are there already are kept."""
+    state = state_of(wish.name)
+    with lock(state.lock, f"the lab {wish.name}"):
+        lab_id = nodes.ensure_identity(state)
+        present = nodes.drop_strangers(wish.name, lab_id)
+        os_name = _choose_os(wish, present)
+        count = wish.count or len(present) or DEFAULT_COUNT
+        if not 1 <= count <= MAX_NODES:
+            raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {count}")
+        image = images.ensure_node_image(images.platform_called(os_name))
+        _build_artifacts(wish, os_name)
+        subnet = nodes.ensure_networks(wish.name, lab_id)
+        plan = plan_nodes(wish.name, count, subnet)
+        ports = _reconcile(plan, present, image, os_name, lab_id)
+        _write_files(state, plan, ports, _inputs(wish, os_name))
+        say(f"{count} nodes run {os_name}; inventory: {state.inventory}")
+    return state
+
+
+def _choose_os(wish: Wish, present: list[Found]) -> str:
+    there = {node.os for node in present}
+    chosen = wish.os or next(iter(there), DEFAULT_OS)
+    if there - {chosen}:
+        raise LabError(
+            f"the lab {wish.name} runs {', '.join(sorted(there))}, not {chosen}; "
+            f"take it down first: python3 -m tests.lab down --name {wish.name}"
+        )
+    return chosen
+
+
+def _reconcile(
+    plan: list[Node], present: list[Found], image: str, os_name: str, lab_id: str
+) -> dict[Node, int]:
+    by_number = {found.number: found for found in present}
+    surplus = [found.container for found in present if found.number > len(plan)]
+    if surplus:
+        say(f"removing {', '.join(surplus)}: the lab shrinks to {len(plan)} nodes")
+        nodes.remove_containers(surplus)
+    if any(found.image != image for found in present):
+        say("note: nodes of an older image are kept; `down` and `up` renews them")
+    taken = {found.port for found in present}
+    ports: dict[Node, int] = {}
+    for node in plan:
+        found = by_number.get(node.number)
+        if found is None:
+            ports[node] = nodes.free_port(node.lab, node.subnet, taken)
+            nodes.create_node(node, image, os_name, lab_id, ports[node])
+            continue
+        ports[node] = found.port
+        if found.status != "running":
+            say(f"starting {found.container}, which was {found.status}")
+            run(["docker", "unpause" if found.status == "paused" else "start", found.container])
+    return ports
+
+
+def _write_files(
+    state: State, plan: list[Node], ports: dict[Node, int], inputs: Mapping[str, str]
+) -> None:
+    say(f"waiting for systemd on {len(plan)} nodes")
+    with ThreadPoolExecutor(8) as pool:
+        keys = dict(zip(plan, pool.map(lambda node: nodes.set_up(node, state), plan), strict=True))
+    state.known_hosts.write_text(render_known_hosts(keys, ports))
+    inventory = Inventory(state.name, plan, state.key, state.known_hosts, inputs)
+    state.inventory.write_text(inventory.render())
+
+
+def _inputs(wish: Wish, os_name: str) -> dict[str, str]:
+    runtime = {"ray_runtime": wish.runtime} if wish.runtime else {}
+    return {**artifacts.inputs(os_name), **runtime}
+
+
+def _build_artifacts(wish: Wish, os_name: str) -> None:
+    if wish.ray_image and wish.runtime != "venv":
+        artifacts.ensure_ray_image(images.platform_called(DEFAULT_OS))
+    if wish.ray_image and wish.runtime != "container":
+        artifacts.ensure_wheels(images.platform_called(os_name))
+
+
+def down(name: str) -> None:
+    """Remove a lab's nodes, volumes, networks and files, also half-made ones."""
+    state = state_of(name)
+    with lock(state.lock, f"the lab {name}"):
+        found = nodes.find_nodes(name)
+        nested = [group for node in found if node.pid for group in nested_freezers(node.pid)]
+        nodes.remove_containers([node.container for node in found])
+        nodes.remove_networks(name)
+        for path in state.files():
+            path.unlink(missing_ok=True)
+        for folder in (state.directory, STATE):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        remove_cgroups(nested)
+        images.remove_replaced_images()
+    say(f"the lab {name} is gone ({len(found)} nodes)")
+
+
+def all_labs() -> list[str]:
+    """Return the names of all labs on this machine, found by their nodes, networks or files."""
+    labels = docker_lines(
+        "network",
+        "ls",
+        "--filter",
+        f"label={nodes.LAB_LABEL}",
+        "--format",
+        f'{{{{.Label "{nodes.LAB_LABEL}"}}}}',
+    )
+    return sorted({*labels, *known_labs(), *(node.lab for node in nodes.find_nodes())})
+
+
+def clean() -> None:
+    """Remove all labs, the images and the caches that the lab made."""
+    for name in all_labs():
+        down(name)
+    images.remove_images()
+    artifacts.remove()
+    for path in CACHE.glob("*.l*"):
+        path.unlink()
+
+
+def status(names: list[str]) -> str:
+    """Return how labs stand, one line per node."""
+    lines: list[str] = []
+    for name in names:
+        state = state_of(name)
+        found = nodes.find_nodes(name)
+        lines.append(
+            f"lab {name}: {len(found)} nodes" + (f", inventory {state.inventory}" if found else "")
+        )
+        if found and not state.inventory.exists():
+            lines[-1] = (
+                f"lab {name}: half made ({len(found)} nodes, no inventory); run `up` or `down`"
+            )
+        lines += [_status_line(node) for node in found]
+    return "\n".join(lines) or "no lab is up"
+
+
+def _status_line(found: Found) -> str:
+    systemd = "-"
+    if found.status == "running":
+        done = run(["docker", "exec", found.container, "systemctl", "is-system-running"])
+        systemd = done.stdout.strip() or done.stderr.strip()
+    addresses = " ".join(
+        f"{network.rpartition('-')[2]} {address}" for network, address in found.addresses
+    )
+    return (
+        f"  {inventory_name(found):<14} {found.os:<9} {found.status:<8} systemd {systemd:<9} "
+        f"{addresses}  127.0.0.1:{found.port}"
+    )

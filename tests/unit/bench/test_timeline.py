@@ -1,0 +1,40 @@
+"""The output of ansible-playbook becomes a timeline."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.timeline import Host, Timeline, read_timeline
+
+OUTPUT = [
+    (0.5, "PLAY [Start the Ray head] ****\n"),
+    (1.0, "TASK [Install the head] ****\n"),
+    (1.5, "changed: [node1]\n"),
+    (4.0, "PLAY [Let the Ray workers join] ***\n"),
+    (9.0, "PLAY RECAP ****\n"),
+    (9.0, "node1    : ok=12   changed=3    unreachable=0    failed=0    skipped=1\n"),
+    (9.0, "node2    : ok=7    changed=0    unreachable=1    failed=0    skipped=0\n"),
+]
+
+
+def test_plays_and_recap_are_read() -> None:
+    assert read_timeline(OUTPUT, 10.0) == Timeline(
+        plays=(("Start the Ray head", 3.5), ("Let the Ray workers join", 6.0)),
+        hosts=(Host("node1", 12, 3, 0, 0), Host("node2", 7, 0, 1, 0)),
+        seconds=10.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("play", "seconds"),
+    [
+        pytest.param("Start the Ray head", 9.5, id="first-play"),
+        pytest.param("Let the Ray workers join", 6.0, id="last-play"),
+    ],
+)
+def test_time_since_a_play_runs_to_the_end(play: str, seconds: float) -> None:
+    assert read_timeline(OUTPUT, 10.0).since(play) == seconds
+
+
+def test_output_without_plays_is_an_empty_timeline() -> None:
+    assert read_timeline([], 1.0) == Timeline((), (), 1.0)

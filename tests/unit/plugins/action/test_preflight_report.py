@@ -1,0 +1,124 @@
+"""Claims about how the report reads Ansible's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleUndefinedVariable
+from ansible_collections.rackforge.gpu_cluster.plugins.action.preflight_report import (
+    read_host,
+    read_probe,
+    read_values,
+    terminal_width,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    Finding,
+    Severity,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (
+    Input,
+    Kind,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
+    Probe,
+)
+
+INPUTS = {
+    "has_gpu": Input("has_gpu", Kind.BOOLEAN),
+    "my_iface": Input("my_iface"),
+    "ray_token": Input("ray_token"),
+}
+
+
+class Variables(Mapping[str, Any]):
+    """Host variables that are templated when they are looked at, as Ansible's are."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values_given = dict(values)
+        self.looked_at: list[str] = []
+
+    def __contains__(self, name: object) -> bool:
+        """Tell without a look at the value."""
+        return name in self.values_given
+
+    def __getitem__(self, name: str) -> Any:
+        """Look at the value."""
+        value = self.values_given[name]
+        self.looked_at.append(name)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        """List the names."""
+        return iter(self.values_given)
+
+    def __len__(self) -> int:
+        """Count the names."""
+        return len(self.values_given)
+
+
+def test_only_values_that_are_judged_are_looked_at() -> None:
+    variables = Variables({"has_gpu": True, "my_iface": "eth1", "ray_token": "secret", "x": 1})
+    assert read_values(variables, INPUTS) == ({"has_gpu": True, "my_iface": "eth1"}, {})
+    assert variables.looked_at == ["has_gpu", "my_iface"]
+
+
+def test_a_value_that_cannot_be_templated_is_a_reason_and_no_crash() -> None:
+    variables = Variables({"has_gpu": AnsibleUndefinedVariable("'x' is\n undefined")})
+    assert read_values(variables, INPUTS) == ({}, {"has_gpu": "'x' is undefined"})
+
+
+def test_an_expression_left_as_it_is_counts_as_unresolved() -> None:
+    variables = Variables({"has_gpu": "{{ x }}"})
+    assert read_values(variables, INPUTS)[1] == {
+        "has_gpu": "{{ x }} (it names something that is not defined)"
+    }
+
+
+def test_a_registered_probe_is_read_back() -> None:
+    finding = Finding(Severity.ERROR, "no-sudo", "n1", "M.")
+    registered = {
+        "reachable": True,
+        "sudo": False,
+        "findings": [finding.to_dict()],
+        "ansible_facts": {"gpu_cluster": {"hostname": "node1"}},
+    }
+    assert read_probe(registered) == Probe(
+        reachable=True, sudo=False, findings=(finding,), facts={"hostname": "node1"}
+    )
+
+
+@pytest.mark.parametrize("registered", [None, {"skipped": True}, {"failed": True, "msg": "x"}])
+def test_a_probe_that_did_not_run_is_no_probe(registered: object) -> None:
+    assert read_probe(registered) is None
+
+
+def test_a_host_is_read_with_its_groups() -> None:
+    host = read_host(
+        "n1",
+        {
+            "hostvars": {"n1": {"has_gpu": "ja"}},
+            "groups": {"all": ["n1"], "ungrouped": [], "ray_head": ["n1"], "ray_worker": ["n2"]},
+            "ansible_play_hosts_all": ["n2"],
+        },
+        INPUTS,
+        "__preflight_probe",
+    )
+    assert host.groups == frozenset({"ray_head"})
+    assert host.values == {"has_gpu": "ja"}
+    assert host.in_play is False
+    assert host.probe is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [("", 100), ("80", 80), ("20", 60), ("400", 120), ("wide", 100)],
+)
+def test_the_report_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: str, expected: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert terminal_width() == expected

@@ -1,0 +1,55 @@
+"""Claims about which variables count as known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (
+    Input,
+    Kind,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
+    input_of_option,
+    load_inputs,
+)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        pytest.param({"type": "bool"}, Input("x", Kind.BOOLEAN), id="boolean"),
+        pytest.param({"type": "int"}, Input("x", Kind.INTEGER), id="number"),
+        pytest.param(
+            {"type": "str", "choices": ["a", "b"]}, Input("x", choices=("a", "b")), id="choice"
+        ),
+        pytest.param({"choices": ["a"]}, Input("x", choices=("a",)), id="text-is-the-default"),
+        pytest.param(
+            {"type": "list", "elements": "str", "choices": ["a"]}, Input("x"), id="list-of-choices"
+        ),
+    ],
+)
+def test_an_option_of_a_role_becomes_an_input(option: dict[str, object], expected: Input) -> None:
+    assert input_of_option("x", option) == expected
+
+
+def test_options_of_every_role_and_verb_are_known(tmp_path: Path) -> None:
+    spec = tmp_path / "roles" / "ray" / "meta" / "argument_specs.yml"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(
+        "argument_specs:\n"
+        "  install:\n    options:\n      ray_labels: {type: dict}\n"
+        "  verify:\n    options:\n      ray_wait_seconds: {type: int}\n"
+        "  remove: {}\n",
+        encoding="utf-8",
+    )
+    inputs = load_inputs(tmp_path)
+    assert inputs["ray_labels"] == Input("ray_labels")
+    assert inputs["ray_wait_seconds"] == Input("ray_wait_seconds", Kind.INTEGER)
+    assert inputs["has_gpu"] == Input("has_gpu", Kind.BOOLEAN)
+
+
+def test_this_collection_knows_the_variables_of_its_users() -> None:
+    assert {"has_gpu", "my_iface", "cluster_subnet", "ray_runtime", "ray_image"} <= set(
+        load_inputs()
+    )
