@@ -55,7 +55,7 @@ clean: ## Remove what the tools left (not .venv, not the lab's images)
 .PHONY: check
 check: setup ## Every gate without test nodes: lint, types, docs, unit and contract tests
 	@$(MAKE) --no-print-directory -j2 -k --output-sync=target \
-	  ansible-lint types ruff yamllint docs-lint docs-fresh changelog-lint unit
+	  unit ansible-lint types ruff yamllint docs-lint docs-fresh changelog-lint
 
 .PHONY: lint
 lint: setup ## Linters and types only

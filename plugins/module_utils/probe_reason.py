@@ -224,8 +224,13 @@ def explain_privilege(text: str, target: Target, user: str, method: str = "sudo"
         message=f"{who} cannot become root on {target.name}.",
         seen=_matching_line(_BECOME, text),
         expected=f"root, or a user who may run every command with {method}",
-        fix=f"type on the node, as root: {sudoers_command(who)}",
+        fix=f"type on the node, as root: {_install_first(text)}{sudoers_command(who)}",
     )
+
+
+def _install_first(text: str) -> str:
+    """Return the command that installs sudo, with && behind it, when the node lacks it."""
+    return "apt-get install -y sudo && " if re.search(r"sudo: .*not found", text) else ""
 
 
 def sudoers_command(user: str) -> str:

@@ -161,6 +161,12 @@ def explain(error: Exception) -> str:
     return str(getattr(error, "reason", error)) or repr(error)
 
 
+def silent(why: str, wanted: list[str]) -> dict[str, Any]:
+    """Return what can be said of a cluster whose head does not answer."""
+    empty: dict[str, Any] = {"version": "", "nodes": [], "jobs": [], "unfinished_jobs": []}
+    return {"reachable": False, "error": why, "missing": wanted, **empty}
+
+
 def watch(head: Head, wanted: list[str], timeout: float) -> dict[str, Any]:
     """Return the first look that misses nothing, or the last one before the time is over."""
     started = time.monotonic()
@@ -168,15 +174,7 @@ def watch(head: Head, wanted: list[str], timeout: float) -> dict[str, Any]:
         try:
             seen = head.look(wanted)
         except (OSError, ValueError, KeyError, RayAnswerError) as error:
-            seen = {
-                "reachable": False,
-                "error": explain(error),
-                "version": "",
-                "nodes": [],
-                "jobs": [],
-                "unfinished_jobs": [],
-                "missing": wanted,
-            }
+            seen = silent(explain(error), wanted)
         waited = time.monotonic() - started
         if (seen["reachable"] and not seen["missing"]) or waited >= timeout:
             return {**seen, "waited_seconds": round(waited, 1)}
@@ -200,7 +198,8 @@ def main() -> None:
             with open(path, encoding="utf-8") as file:
                 token = file.read().strip()
         except OSError as error:
-            module.fail_json(msg=f"Could not read the token: {error}; run provision.yml first")
+            why = f"the token cannot be read ({error}); run provision.yml first"
+            module.exit_json(changed=False, **silent(why, module.params["wait_for"]), waited_seconds=0.0)
     head = Head(module.params["address"], token)
     result = watch(head, module.params["wait_for"], module.params["timeout"])
     module.exit_json(changed=False, **result)

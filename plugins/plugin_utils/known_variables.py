@@ -29,6 +29,7 @@ PLAYBOOK_INPUTS = (
     Input("install_nvidia_driver", Kind.BOOLEAN),
     Input("my_iface"),
     Input("preflight_own_variables"),
+    Input("preflight_timeout_seconds", Kind.INTEGER),
     Input("preflight_tolerate_unreachable", Kind.BOOLEAN),
     Input("ray_image"),
     Input("ray_image_archive"),

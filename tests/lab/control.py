@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.lab.nodes import Found, find_nodes, wait_until_running
 from tests.lab.paths import DEFAULT_NAME
-from tests.lab.shell import LabError, Result, check, run
+from tests.lab.shell import LabError, Result, check, docker_lines, run
 
 CGROUPS = Path("/sys/fs/cgroup")
 FREEZER = CGROUPS / "freezer"
+STALE_SECONDS = 60
+PAUSE_ATTEMPTS = 10
 
 
 def names(lab: str = DEFAULT_NAME) -> list[str]:
@@ -45,7 +49,9 @@ def exec(  # noqa: A001 (called as lab.exec)
 
 def power_off(node: str, *, lab: str | None = None) -> None:
     """Cut a node's power: all in it dies at once, and it stays off until power_on or `up`."""
-    check(["docker", "kill", find(node, lab).container])
+    found = find(node, lab)
+    thaw(found)
+    check(["docker", "kill", found.container])
 
 
 def power_on(node: str, *, lab: str | None = None) -> None:
@@ -61,21 +67,32 @@ def pause(node: str, *, lab: str | None = None) -> None:
     Connections stay open and nobody answers, as with a machine that hangs.
     """
     found = find(node, lab)
-    check(["docker", "pause", found.container])
+    # A process that waits for its vfork child cannot freeze before the child has run on, so try again.
+    for attempt in range(1, PAUSE_ATTEMPTS + 1):
+        done = run(["docker", "pause", found.container])
+        if done.ok:
+            break
+        if attempt == PAUSE_ATTEMPTS or "unable to freeze" not in done.stderr:
+            raise LabError(f"{found.container} cannot be frozen: {done.stderr.strip()}")
     _set_nested(found, "FROZEN")
 
 
 def unpause(node: str, *, lab: str | None = None) -> None:
     """Let a frozen node go on where it stopped."""
-    found = find(node, lab)
+    thaw(find(node, lab))
+
+
+def thaw(found: Found) -> None:
+    """Undo a pause if there was one: frozen processes neither run nor die."""
     _set_nested(found, "THAWED")
-    check(["docker", "unpause", found.container])
+    if found.status == "paused":
+        check(["docker", "unpause", found.container])
 
 
 def _set_nested(found: Found, state: str) -> None:
     for path in nested_freezers(found.pid):
         freeze = FREEZER / path / "freezer.state" if FREEZER.is_dir() else None
-        if freeze is not None and freeze.exists():
+        if freeze is not None and freeze.exists() and freeze.read_text().strip() != state:
             freeze.write_text(state)
         unified = CGROUPS / path / "cgroup.freeze"
         if freeze is None and unified.exists():
@@ -87,6 +104,8 @@ def nested_freezers(init: int) -> list[str]:
 
     With the host's cgroup namespace they lie beside the node's own, so Docker does not freeze them.
     """
+    if not init:
+        return []
     own = _freezer_of(init)
     groups = {_freezer_of(pid) for pid in descendants(init)}
     return sorted(
@@ -102,6 +121,22 @@ def remove_cgroups(groups: Iterable[str]) -> None:
                 for path in (*sorted(folder.glob("**/"), reverse=True), folder):
                     with contextlib.suppress(OSError):
                         path.rmdir()
+
+
+def stale_cgroups() -> list[str]:
+    """Return cgroups of nested containers that died with an earlier boot of their node.
+
+    Young ones are left alone: their container may be about to start.
+    """
+    known = set(docker_lines("ps", "-aq", "--no-trunc"))
+    return [
+        f"docker/{folder.name}"
+        for folder in FREEZER.glob("docker/*/")
+        if re.fullmatch(r"[0-9a-f]{64}", folder.name)
+        and folder.name not in known
+        and time.time() - folder.stat().st_mtime > STALE_SECONDS
+        and not any(path.read_text().strip() for path in folder.glob("**/cgroup.procs"))
+    ]
 
 
 def descendants(root: int) -> list[int]:

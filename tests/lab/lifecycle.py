@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.lab import artifacts, images, nodes
-from tests.lab.control import inventory_name, nested_freezers, remove_cgroups
+from tests.lab.control import inventory_name, nested_freezers, remove_cgroups, stale_cgroups, thaw
 from tests.lab.inventory import Inventory, render_known_hosts
 from tests.lab.nodes import Found
 from tests.lab.paths import CACHE, STATE, State, known_labs, state_of
-from tests.lab.shell import LabError, docker_lines, lock, run, say
+from tests.lab.shell import LabError, check, docker_lines, lock, run, say
 from tests.lab.topology import MAX_NODES, Node, plan_nodes
 
 
@@ -85,7 +85,9 @@ def _reconcile(
         ports[node] = found.port
         if found.status != "running":
             say(f"starting {found.container}, which was {found.status}")
-            run(["docker", "unpause" if found.status == "paused" else "start", found.container])
+        thaw(found)
+        if found.status == "exited":
+            check(["docker", "start", found.container])
     return ports
 
 
@@ -117,7 +119,9 @@ def down(name: str) -> None:
     state = state_of(name)
     with lock(state.lock, f"the lab {name}"):
         found = nodes.find_nodes(name)
-        nested = [group for node in found if node.pid for group in nested_freezers(node.pid)]
+        nested = [group for node in found for group in nested_freezers(node.pid)]
+        for node in found:
+            thaw(node)
         nodes.remove_containers([node.container for node in found])
         nodes.remove_networks(name)
         for path in state.files():
@@ -125,7 +129,7 @@ def down(name: str) -> None:
         for folder in (state.directory, STATE):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
-        remove_cgroups(nested)
+        remove_cgroups([*nested, *stale_cgroups()])
         images.remove_replaced_images()
     say(f"the lab {name} is gone ({len(found)} nodes)")
 

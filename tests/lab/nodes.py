@@ -98,12 +98,15 @@ def parse_container(entry: dict[str, Any]) -> Found:
         os=labels.get(OS_LABEL, ""),
         image=entry["Image"],
         status=entry["State"]["Status"],
-        addresses=tuple(
-            sorted((name, net.get("IPAddress") or "") for name, net in networks.items())
-        ),
+        addresses=tuple(sorted((name, _planned_address(net)) for name, net in networks.items())),
         port=int(bindings[0].get("HostPort") or 0),
         pid=int(entry["State"].get("Pid") or 0),
     )
+
+
+def _planned_address(network: dict[str, Any]) -> str:
+    # A container that is off has no address, but still the one that was asked for.
+    return (network.get("IPAMConfig") or {}).get("IPv4Address") or network.get("IPAddress") or ""
 
 
 def ensure_networks(lab: str, lab_id: str) -> int:

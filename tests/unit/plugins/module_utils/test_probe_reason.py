@@ -190,6 +190,13 @@ def test_a_missing_sudo_password_comes_with_three_ways_out() -> None:
     )
 
 
+def test_a_node_without_sudo_is_told_to_install_it_first() -> None:
+    assert explain_privilege("/bin/sh: 1: sudo: not found", NODE, "ops").fix == (
+        "type on the node, as root: apt-get install -y sudo && "
+        "echo 'ops ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops"
+    )
+
+
 def test_a_root_login_without_sudo_is_told_to_leave_it_out() -> None:
     finding = root_without_become("/bin/sh: 1: sudo: not found", NODE)
     assert finding.code == "sudo-unusable"

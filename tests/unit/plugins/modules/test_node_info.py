@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Optional
 
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
@@ -26,8 +26,11 @@ class FakeNode:
     def __init__(self, programs: Mapping[str, tuple[int, str]]) -> None:
         self.programs = dict(programs)
 
-    def run_command(self, args: list[str], **_options: Any) -> tuple[int, str, str]:
+    def run_command(
+        self, args: list[str], data: Optional[str], environ_update: dict[str, str]
+    ) -> tuple[int, str, str]:
         """Answer for the first known program (and its last word) in ``args``."""
+        del data, environ_update
         for key, (rc, out) in self.programs.items():
             if all(word in args for word in key.split()):
                 return rc, out, ""
