@@ -33,9 +33,7 @@ class Host(Protocol):
     ) -> tuple[int, str, str]:
         """Run ``args`` and return exit status, standard output and standard error."""
 
-    def get_bin_path(
-        self, arg: str, required: bool, opt_dirs: list[str]
-    ) -> Optional[str]:
+    def get_bin_path(self, arg: str, required: bool, opt_dirs: list[str]) -> Optional[str]:
         """Return where the program ``arg`` lies, or None."""
 
 

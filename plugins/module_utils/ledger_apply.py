@@ -108,7 +108,8 @@ class Restorer:
         return {
             Kind.RELOAD_SYSTEMD: lambda _unused: self._systemctl("daemon-reload", []),
             Kind.UNDO_FIREWALL: lambda tools: self._undo_firewall(record, tools),
-            Kind.REPAIR_PACKAGES: self._repair_packages,
+            Kind.DROP_PACKAGE: self._drop_packages,
+            Kind.REPAIR_PACKAGE: self._repair_packages,
             Kind.PURGE_PACKAGE: lambda names: self._remove_packages("purge", names),
             Kind.REMOVE_PACKAGE: lambda names: self._remove_packages("remove", names),
             Kind.MARK_AUTO: lambda names: self._need("apt-mark", "auto", *names),
@@ -160,16 +161,14 @@ class Restorer:
         if script:
             self._command.need([NFT, "-f", "-"], text=script)
 
-    def _repair_packages(self, names: list[str]) -> None:
-        """Finish interrupted installations; drop new packages that cannot be finished."""
-        if not self._command.find("dpkg"):
-            return
+    def _drop_packages(self, names: list[str]) -> None:
         _await_dpkg_lock()
-        first = self._command.run(["dpkg", "--force-confold", "--configure", "-a"])
-        check = self._command.run(["apt-get", "check"])
-        if first.rc != 0 or check.rc != 0:
-            force = ("--force-remove-reinstreq", "--force-depends")
-            self._need("dpkg", *force, "--purge", *names)
+        force = ("--force-remove-reinstreq", "--force-depends")
+        self._need("dpkg", *force, "--purge", *names)
+
+    def _repair_packages(self, _names: list[str]) -> None:
+        _await_dpkg_lock()
+        self._need("dpkg", "--force-confold", "--configure", "-a")
 
     def _remove_packages(self, verb: str, names: list[str]) -> None:
         if not self._command.find("dpkg"):

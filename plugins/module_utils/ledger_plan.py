@@ -47,12 +47,13 @@ _PROTECTED = (
 class Kind(IntEnum):
     """What is done to a thing, in the order in which it is done."""
 
+    DROP_PACKAGE = -1
+    REPAIR_PACKAGE = 0
     STOP_UNIT = 1
     UNMASK_UNIT = 2
     DISABLE_UNIT = 3
     UNDO_FIREWALL = 4
     DELETE_INTERFACE = 5
-    REPAIR_PACKAGES = 6
     PURGE_PACKAGE = 7
     REMOVE_PACKAGE = 8
     MARK_AUTO = 9
@@ -75,13 +76,17 @@ class Kind(IntEnum):
     RESTART_UNIT = 26
 
 
+# These change what else there is to do, so everything is looked at again after them.
+FIRST = (Kind.DROP_PACKAGE, Kind.REPAIR_PACKAGE)
+
 _SENTENCES = {
+    Kind.DROP_PACKAGE: ("drop half-installed package {}", "half installed", ABSENT),
+    Kind.REPAIR_PACKAGE: ("finish the interrupted update of {}", "half updated", "updated"),
     Kind.STOP_UNIT: ("stop unit {}", "running", "stopped"),
     Kind.UNMASK_UNIT: ("unmask unit {}", "masked", "not masked"),
     Kind.DISABLE_UNIT: ("disable unit {}", "enabled", "disabled"),
     Kind.UNDO_FIREWALL: ("remove Docker's rules from {}", "Docker's rules", "none of them"),
     Kind.DELETE_INTERFACE: ("delete interface {}", "present", ABSENT),
-    Kind.REPAIR_PACKAGES: ("finish the interrupted installation of {}", "half done", "done"),
     Kind.PURGE_PACKAGE: ("purge package {}", "installed", ABSENT),
     Kind.REMOVE_PACKAGE: ("remove package {}", "installed", "configuration only"),
     Kind.MARK_AUTO: ("mark package {} as a dependency again", "manual", "automatic"),
@@ -238,21 +243,33 @@ def _packages(
     strangers = [name for name in outlook.dependants if name not in allowed]
     if strangers:
         reason = f"still needed by {', '.join(strangers)}, which the ledger does not know as ours"
-        return [], [Left(f"package {name}", reason) for name in ours]
+        repairs = _broken(record, present, outlook)
+        return repairs, [Left(f"package {name}", reason) for name in ours]
     actions = [
         Action(Kind.REMOVE_PACKAGE if name in before else Kind.PURGE_PACKAGE, name)
         for name in sorted(allowed)
     ]
-    actions += [Action(Kind.REPAIR_PACKAGES, name) for name in _broken(before, now)]
+    actions += _broken(record, present, outlook)
     again = set(record.declared.packages) & set(record.before.auto) - set(present.auto)
     actions += [Action(Kind.MARK_AUTO, name) for name in sorted(again) if name in now]
     return actions, []
 
 
-def _broken(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Return the packages whose installation was interrupted since the record was taken."""
-    halves = {name: state for name, state in now.items() if state in (BROKEN, REINSTALL)}
-    return sorted(name for name, state in halves.items() if before.get(name) != state)
+def _broken(record: RoleRecord, present: NodeState, outlook: Outlook) -> list[Action]:
+    """Return what to do with packages whose installation was interrupted since the record.
+
+    Half-installed ones of ours go at once, which spares starting their services only to stop
+    them; anybody else's are finished.
+    """
+    before, now = record.before.packages or {}, present.packages or {}
+    broken = [n for n, s in now.items() if s in (BROKEN, REINSTALL) and before.get(n) != s]
+    ours = {*record.declared.packages, *outlook.closure}
+    return [
+        Action(
+            Kind.DROP_PACKAGE if before.get(n) in _GONE and n in ours else Kind.REPAIR_PACKAGE, n
+        )
+        for n in broken
+    ]
 
 
 def _companions(record: RoleRecord, present: NodeState, outlook: Outlook) -> set[str]:

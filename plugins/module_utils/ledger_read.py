@@ -30,7 +30,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firew
     SAVERS,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
+    BROKEN,
     DPKG_QUERY,
+    REINSTALL,
     RPM_QUERY,
     UNIT_PROPERTIES,
     Dpkg,
@@ -86,7 +88,9 @@ class NodeReader:
         ours = new_packages(record, present)
         apt = self._command.find("dpkg-query") is not None
         dependants, unneeded, closure = (
-            self._apt_removals(ours, record.declared.packages) if apt else self._dnf_removals(ours)
+            self._apt_removals(ours, record.declared.packages, _half(present))
+            if apt
+            else self._dnf_removals(ours)
         )
         before = record.before
         states = [*before.files.values(), *before.blocks.values()]
@@ -143,7 +147,7 @@ class NodeReader:
         return {name: _with_leftovers(name, state, top) for name, state in states.items()}
 
     def _apt_removals(
-        self, ours: tuple[str, ...], declared: tuple[str, ...]
+        self, ours: tuple[str, ...], declared: tuple[str, ...], half: bool
     ) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
         simulate = ["apt-get", "--simulate", *APT_STRICT]
         if not declared:
@@ -155,7 +159,7 @@ class NodeReader:
         everything = parse_apt_removals(self._command.run(argv).out)
         dependants = tuple(name for name in only if name not in ours)
         unneeded = tuple(name for name in everything if name not in (*ours, *only))
-        closure = self._closure(declared) if unneeded or dependants else frozenset()
+        closure = self._closure(declared) if unneeded or dependants or half else frozenset()
         return dependants, unneeded, closure
 
     def _closure(self, declared: tuple[str, ...]) -> frozenset[str]:
@@ -175,6 +179,10 @@ class NodeReader:
         dependants = tuple(name for name in only if name not in ours)
         unneeded = tuple(name for name in everything if name not in only)
         return dependants, unneeded, frozenset(everything)
+
+
+def _half(present: NodeState) -> bool:
+    return any(state in (BROKEN, REINSTALL) for state in (present.packages or {}).values())
 
 
 def read_file(path: str) -> FileState:

@@ -189,6 +189,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_apply import Restorer
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
+    FIRST,
     Action,
     Kind,
     Left,
@@ -211,7 +212,7 @@ LISTS = (
     "interfaces",
 )
 LOCK = "/run/rackforge-ledger.lock"
-PASSES = 3
+PASSES = 4
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,8 @@ class Restoration:
         for _attempt in range(PASSES):
             if not plan.actions:
                 break
-            reasons = restorer.apply(known, plan.actions)
+            first = [action for action in plan.actions if action.kind in FIRST]
+            reasons = restorer.apply(known, first or plan.actions)
             plan = self._plan(known)
             done += [action for action in plan.actions if action not in done]
         left = (*plan.left, *_unfinished(plan, reasons))

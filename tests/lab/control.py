@@ -67,7 +67,7 @@ def pause(node: str, *, lab: str | None = None) -> None:
     Connections stay open and nobody answers, as with a machine that hangs.
     """
     found = find(node, lab)
-    # A process that waits for its vfork child cannot freeze before the child has run on, so try again.
+    # A process that waits for its vfork child cannot freeze before that has run on: try again.
     for attempt in range(1, PAUSE_ATTEMPTS + 1):
         done = run(["docker", "pause", found.container])
         if done.ok:

@@ -23,14 +23,16 @@ PID_FILES = (
 )
 OUR_PID = Path("/var/lib/rackforge-lab/dockerd.pid")
 START_TIMEOUT_SECONDS = 60
+# What a minimal machine may lack, with the package that has it.
+PROGRAMS = (("ip", "iproute2"), ("ssh", "openssh-client"), ("ssh-keygen", "openssh-client"))
 
 
 def ensure_engine() -> None:
     """Return once `docker info` answers; install and start the engine if need be and allowed."""
+    missing = sorted({package for program, package in PROGRAMS if not shutil.which(program)})
+    if missing:
+        install(missing)
     if engine_answers():
-        return
-    if Path("/run/systemd/system").is_dir() and shutil.which("dockerd"):
-        _start_by_systemd()
         return
     if os.geteuid() != 0:
         raise LabError(
@@ -39,14 +41,19 @@ def ensure_engine() -> None:
         )
     if not shutil.which("dockerd"):
         install(["docker.io"])
-        if engine_answers():
-            return
-    _start_ourselves()
+    if not shutil.which("docker"):
+        install(["docker-cli"])
+    if Path("/run/systemd/system").is_dir():
+        _start_by_systemd()
+    elif not engine_answers():
+        _start_ourselves()
 
 
 def engine_answers() -> bool:
     """Whether a Docker Engine answers this user."""
-    return run(["docker", "info", "--format", "{{.ServerVersion}}"], timeout=20).ok
+    # Older clients exit 0 without an engine, but then know no server version.
+    done = run(["docker", "info", "--format", "{{.ServerVersion}}"], timeout=20)
+    return done.ok and bool(done.stdout.strip())
 
 
 def install(packages: list[str]) -> None:
@@ -66,8 +73,8 @@ def _start_by_systemd() -> None:
     check(["systemctl", "start", "docker.service"])
     if not engine_answers():
         raise LabError(
-            "docker.service runs but this user may not talk to it: "
-            "add the user to the group docker and log in again"
+            "docker.service runs but `docker info` fails; look at: journalctl -u docker.service, "
+            "and at the variables DOCKER_HOST and DOCKER_CONTEXT"
         )
 
 

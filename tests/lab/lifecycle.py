@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,21 +38,25 @@ DEFAULT_OS = "debian13"
 def up(wish: Wish) -> State:
     """Return the state of a lab that runs as wished; nodes that are there already are kept."""
     state = state_of(wish.name)
+    if wish.count is not None and not 1 <= wish.count <= MAX_NODES:
+        raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {wish.count}")
     with lock(state.lock, f"the lab {wish.name}"):
         lab_id = nodes.ensure_identity(state)
         present = nodes.drop_strangers(wish.name, lab_id)
         os_name = _choose_os(wish, present)
-        count = wish.count or len(present) or DEFAULT_COUNT
-        if not 1 <= count <= MAX_NODES:
-            raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {count}")
+        count = wish.count if wish.count is not None else len(present) or DEFAULT_COUNT
         image = images.ensure_node_image(images.platform_called(os_name))
         _build_artifacts(wish, os_name)
         subnet = nodes.ensure_networks(wish.name, lab_id)
         plan = plan_nodes(wish.name, count, subnet)
         ports = _reconcile(plan, present, image, os_name, lab_id)
         _write_files(state, plan, ports, _inputs(wish, os_name))
-        say(f"{count} nodes run {os_name}; inventory: {state.inventory}")
+        say(f"{_nodes(count)} of {os_name} up; inventory: {state.inventory}")
     return state
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
 
 
 def _choose_os(wish: Wish, present: list[Found]) -> str:
@@ -70,7 +76,7 @@ def _reconcile(
     by_number = {found.number: found for found in present}
     surplus = [found.container for found in present if found.number > len(plan)]
     if surplus:
-        say(f"removing {', '.join(surplus)}: the lab shrinks to {len(plan)} nodes")
+        say(f"removing {', '.join(surplus)}: the lab shrinks to {_nodes(len(plan))}")
         nodes.remove_containers(surplus)
     if any(found.image != image for found in present):
         say("note: nodes of an older image are kept; `down` and `up` renews them")
@@ -94,7 +100,7 @@ def _reconcile(
 def _write_files(
     state: State, plan: list[Node], ports: dict[Node, int], inputs: Mapping[str, str]
 ) -> None:
-    say(f"waiting for systemd on {len(plan)} nodes")
+    say(f"waiting for systemd on {_nodes(len(plan))}")
     with ThreadPoolExecutor(8) as pool:
         keys = dict(zip(plan, pool.map(lambda node: nodes.set_up(node, state), plan), strict=True))
     state.known_hosts.write_text(render_known_hosts(keys, ports))
@@ -104,7 +110,12 @@ def _write_files(
 
 def _inputs(wish: Wish, os_name: str) -> dict[str, str]:
     runtime = {"ray_runtime": wish.runtime} if wish.runtime else {}
-    return {**artifacts.inputs(os_name), **runtime}
+    limits = {
+        # Nodes cannot raise the limit that they inherit, and all of them share one memory.
+        "ray_open_files": str(min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
+        "ray_object_store_memory_mib": "200",
+    }
+    return {**limits, **artifacts.inputs(os_name), **runtime}
 
 
 def _build_artifacts(wish: Wish, os_name: str) -> None:
@@ -126,12 +137,13 @@ def down(name: str) -> None:
         nodes.remove_networks(name)
         for path in state.files():
             path.unlink(missing_ok=True)
-        for folder in (state.directory, STATE):
+        shutil.rmtree(state.secrets, ignore_errors=True)
+        for folder in (state.secrets.parent, state.directory, STATE):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         remove_cgroups([*nested, *stale_cgroups()])
         images.remove_replaced_images()
-    say(f"the lab {name} is gone ({len(found)} nodes)")
+    say(f"the lab {name} is gone ({_nodes(len(found))})")
 
 
 def all_labs() -> list[str]:
@@ -164,11 +176,12 @@ def status(names: list[str]) -> str:
         state = state_of(name)
         found = nodes.find_nodes(name)
         lines.append(
-            f"lab {name}: {len(found)} nodes" + (f", inventory {state.inventory}" if found else "")
+            f"lab {name}: {_nodes(len(found))}"
+            + (f", inventory {state.inventory}" if found else "")
         )
         if found and not state.inventory.exists():
             lines[-1] = (
-                f"lab {name}: half made ({len(found)} nodes, no inventory); run `up` or `down`"
+                f"lab {name}: half made ({_nodes(len(found))}, no inventory); run `up` or `down`"
             )
         lines += [_status_line(node) for node in found]
     return "\n".join(lines) or "no lab is up"

@@ -56,6 +56,11 @@ class State:
         return self.directory / "lab_id"
 
     @property
+    def secrets(self) -> Path:
+        """Where the collection keeps the secrets of a cluster on these nodes."""
+        return self.directory / "secrets" / self.name
+
+    @property
     def lock(self) -> Path:
         """The lock that keeps two runs off one lab."""
         return CACHE / f"lab-{self.name}.lock"

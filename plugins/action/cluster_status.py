@@ -1,0 +1,54 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action cluster_status: see plugins/modules/cluster_status.py for what it promises."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Optional
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_status import (
+    NodeStatus,
+    cluster_status,
+    node_status,
+    render,
+)
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Read what was registered for every node, put it together and show it."""
+
+    BYPASS_HOST_LOOP = True
+
+    def run(
+        self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None
+    ) -> dict[str, Any]:
+        """Show the status and return it."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments, hostvars = self._task.args, (task_vars or {})["hostvars"]
+        heads, workers = arguments["heads"], arguments["workers"]
+        head = dict(hostvars[heads[0]].get(arguments["head_register"]) or {}) if heads else {}
+        members = [(name, "head") for name in heads]
+        members += [(name, "worker") for name in workers if name not in heads]
+        nodes = [self._node(hostvars[name], name, role, head) for name, role in members]
+        port = arguments["dashboard_port"]
+        address = nodes[0].address if nodes else None
+        dashboard = f"http://{address}:{port}" if address else None
+        status = cluster_status(arguments["cluster"], dashboard, head, nodes)
+        document = json.dumps(status.to_dict(), indent=2, sort_keys=True)
+        Display().display(document if arguments["format"] == "json" else "\n" + render(status))
+        if arguments.get("file"):
+            with open(os.path.expanduser(arguments["file"]), "w", encoding="utf-8") as file:
+                file.write(document + "\n")
+        return {**result, "changed": False, "status": status.to_dict()}
+
+    def _node(
+        self, variables: dict[str, Any], name: str, role: str, head: dict[str, Any]
+    ) -> NodeStatus:
+        probe = variables.get(self._task.args["probe_register"]) or {}
+        unit = variables.get(self._task.args["unit_register"]) or {}
+        return node_status(name, role, probe, unit, head)

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster looks like, put together from what its nodes and its head say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Optional
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """One node. ``state`` is alive, not-joined, stopped, unreachable or not-installed."""
+
+    name: str
+    role: str
+    state: str
+    address: Optional[str]
+    version: Optional[str]
+    restarts: int
+    resources: Mapping[str, float]
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClusterStatus:
+    """The cluster."""
+
+    cluster: str
+    state: str
+    dashboard: Optional[str]
+    ray_version: Optional[str]
+    nodes: tuple[NodeStatus, ...]
+    jobs: tuple[Mapping[str, Any], ...]
+    error: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the status as plain data, the form of ``status_format=json``."""
+        return {**asdict(self), "nodes": [asdict(node) for node in self.nodes]}
+
+
+def node_status(
+    name: str,
+    role: str,
+    probe: Mapping[str, Any],
+    unit: Mapping[str, Any],
+    head: Mapping[str, Any],
+) -> NodeStatus:
+    """Return one node's status from its probe, its unit and what the head says."""
+    address = (probe.get("ansible_facts") or {}).get("gpu_cluster", {}).get("node_address")
+    rows = [row for row in head.get("nodes", []) if address and row["address"] == address]
+    alive = [row for row in rows if row["state"] == "ALIVE"]
+    state, reason = _state(probe, unit, head, bool(alive))
+    return NodeStatus(
+        name=name,
+        role=role,
+        state=state,
+        address=address,
+        version=unit.get("version"),
+        restarts=int(unit.get("restarts") or 0),
+        resources=dict(alive[0]["resources"]) if alive else {},
+        reason=reason,
+    )
+
+
+def _state(
+    probe: Mapping[str, Any], unit: Mapping[str, Any], head: Mapping[str, Any], alive: bool
+) -> tuple[str, str]:
+    if not probe.get("reachable", False):
+        findings = probe.get("findings") or [{"message": "the node was not asked", "seen": ""}]
+        words = (findings[0].get("message") or "", findings[0].get("seen") or "")
+        return "unreachable", " ".join(word for word in words if word)
+    unit_state = unit.get("unit_state")
+    if unit_state is None:
+        return "unknown", str(unit.get("msg") or "the node's unit could not be read")
+    if unit_state == "missing":
+        return "not-installed", "run provision.yml"
+    if unit_state != "active":
+        return "stopped", f"ray.service is {unit_state}; see 'journalctl --unit ray.service' there"
+    if not alive:
+        return "not-joined", head.get("error") or "ray.service runs, but the head does not see the node"
+    return "alive", ""
+
+
+def cluster_status(
+    cluster: str,
+    dashboard: Optional[str],
+    head: Mapping[str, Any],
+    nodes: Sequence[NodeStatus],
+) -> ClusterStatus:
+    """Return the cluster's status: running when every node is alive, down without a head."""
+    if not head.get("reachable"):
+        installed = any(node.state not in ("not-installed", "unreachable") for node in nodes)
+        state = "down" if installed else "absent"
+    else:
+        state = "running" if all(node.state == "alive" for node in nodes) else "degraded"
+    return ClusterStatus(
+        cluster=cluster,
+        state=state,
+        dashboard=dashboard if head.get("reachable") else None,
+        ray_version=head.get("version") or None,
+        nodes=tuple(nodes),
+        jobs=tuple(head.get("unfinished_jobs", [])),
+        error="" if head.get("reachable") else str(head.get("error") or "the head did not answer"),
+    )
+
+
+def render(status: ClusterStatus) -> str:
+    """Return the status as text for a terminal."""
+    alive = sum(node.state == "alive" for node in status.nodes)
+    lines = [
+        f"Cluster {status.cluster}: {status.state}, {alive} of {len(status.nodes)} nodes alive"
+        + (f", Ray {status.ray_version}" if status.ray_version else ""),
+        f"Dashboard: {status.dashboard or '-'}",
+        "",
+    ]
+    if status.error and status.state == "down":
+        lines[1:1] = [f"The head does not answer: {status.error}"]
+    rows = [("NODE", "ROLE", "ADDRESS", "STATE", "RAY", "CPU", "GPU", "MEMORY", "RESTARTS")]
+    rows += [_row(node) for node in status.nodes]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        lines.append("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip())
+    reasons = [f"  {node.name}: {node.reason}" for node in status.nodes if node.reason]
+    lines += ["", "Not alive, because:", *reasons] if reasons else []
+    if status.jobs:
+        lines += ["", f"Jobs that have not ended: {len(status.jobs)}"]
+        lines += [f"  {job['job_id']}  {job['status']}  {job['entrypoint']}" for job in status.jobs]
+    return "\n".join(lines)
+
+
+def _row(node: NodeStatus) -> tuple[str, ...]:
+    memory = node.resources.get("memory")
+    return (
+        node.name,
+        node.role,
+        node.address or "-",
+        node.state,
+        node.version or "-",
+        _number(node.resources.get("CPU")),
+        _number(node.resources.get("GPU")),
+        f"{memory / GIB:.1f} GiB" if memory else "-",
+        str(node.restarts),
+    )
+
+
+def _number(value: Optional[float]) -> str:
+    return "-" if value is None else f"{value:g}"

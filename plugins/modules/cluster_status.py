@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the action of this name; it runs on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_status
+short_description: Show how a cluster stands
+version_added: 0.1.0
+author: rackforge contributors (@rackforge)
+description:
+  - Puts together what was registered for the nodes of a cluster, and prints it once as a table or as one JSON document.
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: N/A
+    description: Only reads.
+  idempotent:
+    support: N/A
+    description: Only reads.
+options:
+  cluster:
+    description: The cluster's name.
+    type: str
+    required: true
+  heads:
+    description: Hosts of the group C(ray_head).
+    type: list
+    elements: str
+    required: true
+  workers:
+    description: Hosts of the group C(ray_worker).
+    type: list
+    elements: str
+    required: true
+  probe_register:
+    description: Variable that M(rackforge.gpu_cluster.node_probe) was registered under.
+    type: str
+    required: true
+  unit_register:
+    description: Variable that M(rackforge.gpu_cluster.ray_node_info) was registered under.
+    type: str
+    required: true
+  head_register:
+    description: Variable of the head that M(rackforge.gpu_cluster.ray_cluster_info) was registered under.
+    type: str
+    required: true
+  dashboard_port:
+    description: Port of the head's dashboard.
+    type: int
+    required: true
+  format:
+    description: How the status is printed.
+    type: str
+    choices: [text, json]
+    default: text
+  file:
+    description: File on the control node that the JSON document is written to as well.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Show how the cluster stands
+  rackforge.gpu_cluster.cluster_status:
+    cluster: lab
+    heads: [node1]
+    workers: [node2]
+    probe_register: probe
+    unit_register: unit
+    head_register: head
+    dashboard_port: 8265
+"""
+
+RETURN = r"""
+status:
+  description:
+    - The cluster. RV(status.state) is V(running) (every node is alive), V(degraded), V(down) (the head does not answer) or
+      V(absent) (nothing is installed).
+    - A node's C(state) is V(alive), V(not-joined), V(stopped), V(not-installed), V(unreachable) or V(unknown), and C(reason)
+      says why it is not alive.
+  returned: always
+  type: dict
+  sample:
+    cluster: lab
+    state: running
+    dashboard: http://192.0.2.10:8265
+    ray_version: 2.60.0
+    error: ""
+    jobs: []
+    nodes:
+      - name: node1
+        role: head
+        state: alive
+        address: 192.0.2.10
+        version: 2.60.0
+        restarts: 0
+        resources: {CPU: 64.0, memory: 270582939648.0}
+        reason: ""
+"""
