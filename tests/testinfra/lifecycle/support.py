@@ -15,6 +15,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +27,17 @@ from tests.lab.control import find
 from tests.lab.nodes import Found, find_nodes
 from tests.lab.paths import ROOT, state_of
 from tests.lab.topology import cluster_subnet
-from tests.testinfra.node_snapshot import Snapshot, snapshot
+from tests.testinfra.node_snapshot import EXCEPTIONS, Known, Snapshot, compare, snapshot
 
 T = TypeVar("T")
+
+# Any use of Ansible makes these, before this collection does anything and also where it never does.
+ANSIBLES_OWN = (
+    Known("files", "/root/.ansible", "Ansible's own work directory"),
+    Known("files", "/root/.ansible/tmp", "Ansible's own work directory"),
+    Known("files", "/home/*/.ansible", "Ansible's own work directory"),
+    Known("files", "/home/*/.ansible/tmp", "Ansible's own work directory"),
+)
 
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)
 TASK = re.compile(r"^TASK \[(.*)\] \*+$")
@@ -57,6 +66,17 @@ class Played:
     def changed(self) -> dict[str, int]:
         """Return how much changed on each host of the recap."""
         return {host: counts["changed"] for host, counts in self.recap.items()}
+
+    @property
+    def changes(self) -> set[tuple[str, str]]:
+        """Return (host, task) for everything that changed, or would in check mode."""
+        found, task = set(), ""
+        for line in self.output.splitlines():
+            if begun := TASK.match(line):
+                task = begun.group(1)
+            elif done := re.match(r"changed: \[(\S+)\]", line):
+                found.add((done.group(1), task))
+        return found
 
     @property
     def prose(self) -> str:
@@ -209,13 +229,25 @@ class Cluster:
 
     def snapshots(self) -> dict[str, Snapshot]:
         """Return how every node stands."""
-        return {
-            node: snapshot(
-                lambda script, node=node: self.attempt(node, script).stdout,  # type: ignore[misc]
-                lambda script, node=node: self.in_network(node, script),  # type: ignore[misc]
+
+        def of(node: str) -> Snapshot:
+            return snapshot(
+                lambda script: self.attempt(node, script).stdout,
+                lambda script: self.in_network(node, script),
             )
-            for node in self.names
-        }
+
+        names = self.names
+        with ThreadPoolExecutor(len(names)) as pool:
+            return dict(zip(names, pool.map(of, names), strict=True))
+
+    def differences(self, before: Mapping[str, Snapshot]) -> list[str]:
+        """Return what differs on any node from how it stood, but for the named exceptions."""
+        after = self.snapshots()
+        return [
+            f"{node}: {line}"
+            for node, old in before.items()
+            for line in compare(old, after[node], (*EXCEPTIONS, *ANSIBLES_OWN))
+        ]
 
     @contextmanager
     def powered_off(self, node: str) -> Iterator[None]:

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a lab's nodes stood before a scenario, and what differs now.
+
+``python -m tests.testinfra.lab_nodes mol-docker`` writes down how they stand, beside the lab's
+inventory; tests then ask for the ``differences``. Both go past SSH and Ansible.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from tests import lab
+from tests.lab.control import find
+from tests.lab.paths import State, state_of
+from tests.lab.shell import check
+from tests.testinfra.node_snapshot import EXCEPTIONS, Known, Run, Snapshot, compare, snapshot
+
+FILE = "before.json"
+
+
+def node_now(node: str) -> Snapshot:
+    """Return how a node stands."""
+    return snapshot(_shell(node), _network_shell(node))
+
+
+def record(name: str) -> State:
+    """Write down how all nodes of a lab stand, and return the lab's files."""
+    state = state_of(name)
+    nodes = lab.names(name)
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(nodes, pool.map(node_now, nodes), strict=True))
+    (state.directory / FILE).write_text(json.dumps(found))
+    return state
+
+
+def differences(name: str, node: str, exceptions: Iterable[Known] = ()) -> list[str]:
+    """Return what differs on a node from when it was recorded, without the known exceptions."""
+    before = json.loads((state_of(name).directory / FILE).read_text())[node]
+    return compare(before, node_now(node), (*EXCEPTIONS, *exceptions))
+
+
+def _shell(node: str) -> Run:
+    def run(script: str) -> str:
+        done = lab.exec(node, ["sh", "-c", script])
+        if not done.ok:
+            raise RuntimeError(f"{node}: a command ended with {done.rc}: {done.stderr.strip()}")
+        return done.stdout
+
+    return run
+
+
+def _network_shell(node: str) -> Run | None:
+    """Return a shell of this machine in the node's network: the node may have no nft of its own."""
+    if os.geteuid() != 0:
+        return None
+    space = f"--net=/proc/{find(node).pid}/ns/net"
+    return lambda script: check(["nsenter", space, "sh", "-c", script])
+
+
+if __name__ == "__main__":
+    record(sys.argv[1])
