@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.delivery import (
@@ -13,6 +14,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.delivery imp
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.image_archive import (
     ImageArchiveError,
+    normal_name,
     read_archive,
 )
 
@@ -33,23 +35,27 @@ class ActionModule(DeliveringAction):
             result.update(self._execute_module(module_name=MODULE, task_vars=task_vars))
             return result
         try:
-            image = read_archive(self._find_needle("files", local))
+            path = self._find_needle("files", local)
+            image = read_archive(path)
         except (ImageArchiveError, OSError) as error:
             return {**result, "failed": True, "msg": f"ray_image_archive: {error}"}
-        if image.names and arguments["name"] not in image.names:
-            return {
-                **result,
-                "failed": True,
-                "msg": _wrong_name(local, arguments["name"], image.names),
-            }
+        wrong = wrong_name(local, str(arguments["name"]), image.names)
+        if wrong:
+            return {**result, "failed": True, "msg": wrong}
         arguments["layers"] = list(image.layers)
-        result.update(
-            self.deliver(MODULE, arguments, self._find_needle("files", local), task_vars or {})
-        )
+        result.update(self.deliver(MODULE, arguments, lambda: nullcontext(path), task_vars or {}))
         return result
 
 
-def _wrong_name(archive: str, name: str, names: tuple[str, ...]) -> str:
+def wrong_name(archive: str, name: str, names: tuple[str, ...]) -> str:
+    """Return why the archive cannot provide the image ``name``, nothing when it can."""
+    if not names:
+        return (
+            f"{archive} holds an image without a name, expected {name}; "
+            f"write it anew with 'docker save --output {archive} {name}'"
+        )
+    if normal_name(name) in [normal_name(each) for each in names]:
+        return ""
     return (
         f"{archive} holds {', '.join(names)}, expected {name}; "
         f"set ray_image to {names[0]} or point ray_image_archive at the right file"

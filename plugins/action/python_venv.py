@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.delivery import (
@@ -27,7 +29,8 @@ class ActionModule(DeliveringAction):
         """Return the module's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        lock, wheels = arguments.pop("lock_file", None), arguments.get("wheel_dir")
+        lock = arguments.pop("lock_file", None)
+        wheels = os.path.expanduser(arguments.get("wheel_dir") or "")
         if lock:
             with open(self._find_needle("files", lock), encoding="utf-8") as file:
                 arguments["lock"] = file.read()
@@ -40,9 +43,9 @@ class ActionModule(DeliveringAction):
         if not names:
             message = f"{wheels}: no wheel inside; fill it with 'pip download --dest {wheels} ...'"
             return {**result, "failed": True, "msg": f"ray_venv_wheel_dir: {message}"}
-        with tempfile.NamedTemporaryFile(suffix=".tar") as packed:
-            pack(wheels, names, packed.name)
-            result.update(self.deliver(MODULE, arguments, packed.name, task_vars or {}))
+        result.update(
+            self.deliver(MODULE, arguments, lambda: packed(wheels, names), task_vars or {})
+        )
         return result
 
 
@@ -53,8 +56,11 @@ def wheel_names(directory: str) -> list[str]:
     return sorted(name for name in os.listdir(directory) if name.endswith(".whl"))
 
 
-def pack(directory: str, names: list[str], target: str) -> None:
-    """Write the wheels into one archive: one transfer instead of dozens."""
-    with tarfile.open(target, "w") as archive:
-        for name in names:
-            archive.add(os.path.join(directory, name), arcname=name)
+@contextmanager
+def packed(directory: str, names: list[str]) -> Iterator[str]:
+    """Give the path of one archive with the wheels: one transfer instead of dozens."""
+    with tempfile.NamedTemporaryFile(suffix=".tar") as target:
+        with tarfile.open(target.name, "w") as archive:
+            for name in names:
+                archive.add(os.path.join(directory, name), arcname=name)
+        yield target.name

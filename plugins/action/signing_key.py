@@ -24,8 +24,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         arguments = dict(self._task.args)
         path = arguments.get("key_file")
         if path:
-            with open(self._find_needle("files", path), encoding="ascii") as file:
-                arguments["key"] = file.read()
+            try:
+                with open(self._find_needle("files", path), encoding="utf-8") as file:
+                    arguments["key"] = file.read()
+            except (OSError, UnicodeDecodeError) as error:
+                message = f"{path}: saw no text ({error}), expected a key in ASCII armour"
+                fix = "make one with 'gpg --armor --export'"
+                return {
+                    **result,
+                    "failed": True,
+                    "msg": f"docker_repository_key_file: {message}; {fix}",
+                }
         result.update(
             self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         )

@@ -14,6 +14,7 @@ author: rackforge contributors (@rackforge)
 description:
   - Takes the members' node addresses from the facts that M(rackforge.gpu_cluster.node_probe) gathered. Members without such
     facts are left out.
+  - A name that means the machine itself everywhere (C(localhost)) and an address in the place of a name are left out too.
 positional: _input, members
 options:
   _input:
@@ -39,8 +40,9 @@ _value:
   type: dict
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Callable
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 def cluster_hosts(hostvars: Mapping[str, Any], members: Sequence[str]) -> dict[str, list[str]]:
@@ -50,9 +52,21 @@ def cluster_hosts(hostvars: Mapping[str, Any], members: Sequence[str]) -> dict[s
         node = hostvars[member].get("ansible_facts", {}).get("gpu_cluster", {})
         if not node.get("node_address"):
             continue
-        hostname = node.get("hostname", "")
-        entries[node["node_address"]] = [member] + ([hostname] if hostname != member else [])
+        names = [name for name in (member, node.get("hostname", "")) if _is_a_members_name(name)]
+        if names:
+            entries[node["node_address"]] = list(dict.fromkeys(names))
     return entries
+
+
+def _is_a_members_name(name: str) -> bool:
+    """Tell names that single out a member from localhost and from addresses used as names."""
+    if not name or name == "localhost" or name.startswith("localhost."):
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return True
+    return False
 
 
 class FilterModule:

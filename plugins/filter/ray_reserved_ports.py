@@ -34,11 +34,22 @@ _value:
   type: str
 """
 
-from typing import Any, Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_command import (
+    RayCommandError,
     reserved_ports,
 )
+
+
+def ray_reserved_ports(variables: Mapping[str, Any]) -> str:
+    """Return the ports; AnsibleFilterError says which variable is no port."""
+    try:
+        return reserved_ports(variables)
+    except RayCommandError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:
@@ -46,4 +57,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filter under its name."""
-        return {"ray_reserved_ports": reserved_ports}
+        return {"ray_reserved_ports": ray_reserved_ports}

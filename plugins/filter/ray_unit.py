@@ -39,12 +39,13 @@ RETURN = r"""
 _value:
   description:
     - C(arguments) of C(ray start) and C(environment) (V(NAME=value)), each quoted for a unit file.
+    - C(environment_words), the same assignments quoted for a command line such as that of C(docker run --env).
     - C(object_store_bytes) and the C(shared_memory_bytes) that a container needs for it.
   type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any, Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_command import (

@@ -18,17 +18,24 @@ def with_block(
     """Return ``text`` with ``owner``'s block holding ``entries`` (address to names).
 
     Lines of the present block for names in ``keep`` stay as they are: they belong to members that
-    could not be asked for their address this time.
+    could not be asked for their address this time. A line whose address is somebody else's by now
+    goes all the same. Everything outside the block stays byte for byte.
     """
-    before, block, after = _split(text.splitlines(), BEGIN.format(owner), END.format(owner))
+    before, block, after = _split(text, BEGIN.format(owner), END.format(owner))
     lines = [f"{address} {' '.join(names)}" for address, names in entries.items()]
     taken = {name for names in entries.values() for name in names}
     wanted = set(keep) - taken
-    lines += [line for line in block if wanted & set(line.split()[1:])]
+    lines += [line for line in block if _is_kept(line, wanted, entries)]
     if not lines:
-        return "".join(f"{line}\n" for line in before + after)
+        return before + after
     marked = [BEGIN.format(owner), *sorted(lines, key=_order), END.format(owner)]
-    return "".join(f"{line}\n" for line in before + marked + after)
+    joint = "\n" if before and not before.endswith("\n") else ""
+    return before + joint + "".join(f"{line}\n" for line in marked) + after
+
+
+def _is_kept(line: str, wanted: set[str], entries: Mapping[str, Sequence[str]]) -> bool:
+    address, *names = line.split() or [""]
+    return address not in entries and bool(wanted.intersection(names))
 
 
 def _order(line: str) -> tuple[list[int], str]:
@@ -38,12 +45,16 @@ def _order(line: str) -> tuple[list[int], str]:
     return numbers, line
 
 
-def _split(lines: list[str], begin: str, end: str) -> tuple[list[str], list[str], list[str]]:
+def _split(text: str, begin: str, end: str) -> tuple[str, list[str], str]:
+    """Return what stands before the block, the block's lines, and what stands after it."""
+    lines = text.split("\n")  # not splitlines(), which takes other characters for ends too
     if begin not in lines:
-        return lines, [], []
+        return text, [], ""
     first = lines.index(begin)
     rest = lines[first + 1 :]
-    if end not in rest:  # Somebody cut the end off: the mark itself is all that is surely ours.
-        return lines[:first], [], rest
-    last = rest.index(end)
-    return lines[:first], rest[:last], rest[last + 1 :]
+    following = rest.index(begin) if begin in rest else len(rest)
+    last = rest.index(end) if end in rest[:following] else -1
+    # Somebody cut the end off: the mark itself is all that is surely ours.
+    block = rest[:last] if last >= 0 else []
+    before = "".join(f"{line}\n" for line in lines[:first])
+    return before, block, "\n".join(rest[last + 1 :])

@@ -9,24 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+#: What they say when another one works at the same time.
+LOCKED = (
+    r"Could not get lock|is another process using it|locked by another process"
+    r"|Waiting for process with pid"
+)
+
+#: What dpkg says when an installation was cut in half before.
+INTERRUPTED = "dpkg --configure -a"
+
 #: What a package manager says, and the sentence that helps. First match wins.
 CAUSES: tuple[tuple[str, str], ...] = (
     (r"No space left on device", "the disk is full; free space (see 'df -h') and run again"),
     (
-        r"Could not get lock|is another process using it|Waiting for process with pid",
+        LOCKED,
         "another package manager holds the lock; wait for it (see 'ps aux | grep -E \"apt|dnf\"')",
     ),
+    (  # Before the mirror: what cannot be verified could not be fetched either.
+        r"certificate verif|certificate problem|issuer is unknown|Curl error \(60\)"
+        r"|authenticated with given CA",
+        "the mirror's certificate is not trusted; is a corporate CA missing on the node?",
+    ),
     (
-        r"Temporary failure resolving|Could not resolve|Failed to fetch|Cannot download|Curl error",
+        r"Temporary failure resolving|Could not resolve|Failed to fetch|Cannot download|Curl error"
+        r"|SSL connect",
         "the package mirror cannot be reached; check the node's DNS, proxy and mirror",
     ),
     (
         r"Unable to locate package|No match for argument|Unable to find a match",
         "no configured repository has it; check the distribution's version and its repositories",
-    ),
-    (
-        r"certificate|SSL",
-        "the mirror's certificate is not trusted; is a corporate CA missing on the node?",
     ),
 )
 
@@ -37,8 +48,13 @@ def installed_dpkg(listing: str) -> set[str]:
     return {row[0] for row in rows if len(row) == 2 and row[1] == "installed"}
 
 
+def is_locked(said: str) -> bool:
+    """Return whether a package manager gave up because another one is at work."""
+    return re.search(LOCKED, said) is not None
+
+
 def cause_of_failure(said: str, names: Sequence[str]) -> str:
-    """Return one sentence for what a package manager said, and its own last line of complaint."""
+    """Return one sentence for what a package manager said, and its own first complaint."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(E:|Error)", line)] or lines
     quote = errors[0] if errors else "no message"

@@ -24,8 +24,8 @@ DEVELOPERS = "developers"
 class Port:
     """A listener (one port or an inclusive range) and who must reach it.
 
-    ``role`` is the group that listens, or ``EVERY_NODE``. ``variable`` (and ``last_variable`` for the
-    end of a range) names the role default that moves it.
+    ``role`` is the group that listens, or ``EVERY_NODE``. ``variable`` (and ``last_variable`` for
+    the end of a range) names the role default that moves it.
     """
 
     name: str

@@ -6,9 +6,16 @@
 
 from __future__ import annotations
 
+import re
+
+LAST_PORT = (1 << 16) - 1
+
 
 def joined(*lists: str) -> str:
-    """Return the ports of all lists as one: sorted, neighbours merged."""
+    """Return the ports of all lists as one: sorted, neighbours merged.
+
+    ValueError names what is neither a port nor a range.
+    """
     spans = sorted(_span(part) for text in lists for part in text.split(",") if part.strip())
     merged: list[tuple[int, int]] = []
     for first, last in spans:
@@ -20,5 +27,8 @@ def joined(*lists: str) -> str:
 
 
 def _span(text: str) -> tuple[int, int]:
-    first, _dash, last = text.strip().partition("-")
-    return int(first), int(last or first)
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    first, last = (int(found.group(1)), int(found.group(2) or found.group(1))) if found else (1, 0)
+    if not 0 <= first <= last <= LAST_PORT:
+        raise ValueError(f"saw {text.strip()!r}, expected a port or a range such as 8076-8080")
+    return first, last

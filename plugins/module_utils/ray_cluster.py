@@ -43,12 +43,24 @@ class RayJob:
     entrypoint: str
 
 
+def parse_version(answer: Mapping[str, Any]) -> str:
+    """Return the version in an answer of ``/api/version``."""
+    try:
+        return str(answer["ray_version"])
+    except (KeyError, TypeError) as error:
+        raise RayAnswerError(
+            f"/api/version: no version in the answer ({error!r}), is this a Ray dashboard?"
+        ) from error
+
+
 def parse_nodes(answer: Mapping[str, Any]) -> list[RayNode]:
     """Return the nodes in an answer of ``/api/v0/nodes?detail=true``."""
     try:
+        if not answer["result"]:
+            raise RayAnswerError(f"/api/v0/nodes: the head says {answer.get('msg') or answer}")
         rows = answer["data"]["result"]["result"]
         return [_node(row) for row in rows]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise RayAnswerError(
             f"/api/v0/nodes: no list of nodes in the answer ({error!r})"
         ) from error
@@ -127,7 +139,7 @@ def judge_node(
     if ALIVE not in states:
         wrong.append(
             f"{name}: the head does not see {wanted['address']} as ALIVE "
-            f"(it says {states[-1] if states else 'nothing'}); check that the node reaches the head's "
-            "GCS port and that both have the same token and version"
+            f"(it says {states[-1] if states else 'nothing'}); check that the node reaches the "
+            "head's GCS port and that both have the same token and version"
         )
     return wrong

@@ -18,7 +18,10 @@ from typing import Any, Optional
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
     CATALOGUE,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import joined
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import (
+    LAST_PORT,
+    joined,
+)
 
 MIB = 1024 * 1024
 
@@ -50,7 +53,6 @@ PORT_ENVIRONMENT: tuple[tuple[str, str], ...] = (
 #: The last release line known to have ``--dashboard-grpc-port`` (seen in 2.44.1, gone in 2.49.2).
 LAST_WITH_DASHBOARD_GRPC = (2, 44)
 
-
 #: The first release line with token authentication.
 FIRST_WITH_TOKENS = (2, 52)
 
@@ -78,7 +80,7 @@ class RayStart:
 
     def port(self, variable: str) -> int:
         """Return the port that ``variable`` has: as given, else the catalogue's."""
-        return int(self.ports.get(variable, _CATALOGUE_NUMBERS[variable]))
+        return _port(self.ports, variable)
 
 
 def _numbers() -> dict[str, int]:
@@ -90,9 +92,20 @@ def _numbers() -> dict[str, int]:
 _CATALOGUE_NUMBERS = _numbers()
 
 
+def _port(given: Mapping[str, Any], variable: str) -> int:
+    value = given.get(variable, _CATALOGUE_NUMBERS[variable])
+    if isinstance(value, bool) or not re.fullmatch(r"\s*[0-9]{1,5}\s*", str(value)):
+        number = 0
+    else:
+        number = int(value)
+    if not 0 < number <= LAST_PORT:
+        raise RayCommandError(f"{variable}: saw {value!r}, expected a port from 1 to {LAST_PORT}")
+    return number
+
+
 def release(version: str) -> tuple[int, int]:
     """Return (major, minor) of a version such as ``2.60.0``."""
-    found = re.match(r"(\d+)\.(\d+)", version)
+    found = re.match(r"(\d+)\.(\d+)", str(version))
     if not found:
         raise RayCommandError(f"ray_version: saw {version!r}, expected a release such as 2.60.0")
     return int(found.group(1)), int(found.group(2))
@@ -109,6 +122,8 @@ def start_arguments(node: RayStart) -> list[str]:
         arguments = [f"--address={node.head_address}:{node.port('ray_gcs_port')}"]
     else:
         raise RayCommandError("a Ray worker needs the address of its head, and none was given")
+    low, high = ("ray_min_worker_port", "ray_max_worker_port")
+    _in_order(low, node.port(low), high, node.port(high))
     arguments.append(f"--node-ip-address={node.node_address}")
     arguments += [f"{flag}={node.port(name)}" for flag, name in NODE_PORT_FLAGS]
     return arguments + _sizing(node) + list(node.extra) + ["--block"]
@@ -134,10 +149,7 @@ def _sizing(node: RayStart) -> list[str]:
 
 def port_environment(ports: Mapping[str, int]) -> dict[str, str]:
     """Return the environment that moves the metrics ports that have no flag."""
-    return {
-        name: str(int(ports.get(variable, _CATALOGUE_NUMBERS[variable])))
-        for name, variable in PORT_ENVIRONMENT
-    }
+    return {name: str(_port(ports, variable)) for name, variable in PORT_ENVIRONMENT}
 
 
 def object_store_bytes(memory_mib: int, shm_mib: Optional[int], fraction: float) -> int:
@@ -163,13 +175,24 @@ def shared_memory_bytes(store_bytes: int) -> int:
 
 
 def reserved_ports(ports: Mapping[str, Any]) -> str:
-    """Return the catalogue's ports, moved as ``ports`` says, as ``ip_local_reserved_ports`` has them."""
+    """Return the catalogue's ports, moved as ``ports`` says.
+
+    They come in the notation of ``ip_local_reserved_ports``.
+    """
     spans = []
     for port in CATALOGUE:
-        first = int(ports.get(port.variable, port.number))
-        last = int(ports.get(port.last_variable, port.last)) if port.last else first
+        first = _port(ports, port.variable)
+        last = _port(ports, port.last_variable) if port.last else first
+        _in_order(port.variable, first, port.last_variable, last)
         spans.append(f"{first}-{last}")
     return joined(*spans)
+
+
+def _in_order(low: str, first: int, high: str, last: int) -> None:
+    if first > last:
+        raise RayCommandError(
+            f"{low}={first} is above {high}={last}, expected the lower end of the range first"
+        )
 
 
 def systemd_word(text: str, expands_variables: bool = True) -> str:
@@ -179,6 +202,7 @@ def systemd_word(text: str, expands_variables: bool = True) -> str:
     ``Environment=``, where it does not.
     """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    escaped = escaped.replace("\n", "\\n").replace("\r", "\\r")
     if expands_variables:
         escaped = escaped.replace("$", "$$")
     return f'"{escaped}"' if not text or re.search(r"[\s\"'\\;]", text) else escaped
@@ -186,12 +210,20 @@ def systemd_word(text: str, expands_variables: bool = True) -> str:
 
 def from_settings(settings: Mapping[str, Any]) -> RayStart:
     """Return the node's settings as a value; RayCommandError names the setting that is wrong."""
-    kind = settings["kind"]
+    kind = settings.get("kind")
     if kind not in ("head", "worker"):
         raise RayCommandError(f"kind: saw {kind!r}, expected head or worker")
     if not settings.get("node_address"):
-        raise RayCommandError("node_address: empty; set my_iface to the cluster network's interface")
-    known = {key: value for key, value in settings.items() if key in RayStart.__dataclass_fields__}
+        raise RayCommandError(
+            "node_address: empty; set my_iface to the cluster network's interface"
+        )
+    if not settings.get("version"):
+        raise RayCommandError("ray_version: empty, expected a release such as 2.60.0")
+    known = {
+        key: value
+        for key, value in settings.items()
+        if key in RayStart.__dataclass_fields__ and value is not None
+    }
     for name in ("num_cpus", "num_gpus"):
         known[name] = _whole(name, settings.get(name))
     known["object_store_bytes"] = _object_store(settings)
@@ -206,18 +238,26 @@ def _object_store(settings: Mapping[str, Any]) -> Optional[int]:
     memory = _whole("memory_mib", settings.get("memory_mib"))
     if memory is None:
         return None
-    fraction = float(settings.get("object_store_fraction", 0.3))
+    fraction = _fraction(settings.get("object_store_fraction", 0.3))
     return object_store_bytes(memory, _whole("shm_mib", settings.get("shm_mib")), fraction)
+
+
+def _fraction(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise RayCommandError(
+            f"ray_object_store_fraction: saw {value!r}, expected a number between 0 and 1"
+        ) from None
 
 
 def _whole(name: str, value: Any) -> Optional[int]:
     """Return a whole number: inventories in INI form and the command line hand over text."""
     if value is None or value == "":
         return None
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise RayCommandError(f"ray_{name}: saw {value!r}, expected a whole number") from None
+    if isinstance(value, bool) or not re.fullmatch(r"\s*[0-9]+\s*", str(value)):
+        raise RayCommandError(f"ray_{name}: saw {value!r}, expected a whole number, 0 or more")
+    return int(value)
 
 
 def unit(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,16 +265,16 @@ def unit(settings: Mapping[str, Any]) -> dict[str, Any]:
     node = from_settings(settings)
     if settings.get("auth_enabled") and release(node.version) < FIRST_WITH_TOKENS:
         raise RayCommandError(
-            f"ray_version {node.version} knows no tokens (2.52 and newer do), so anybody who reaches "
-            "the head could run code; use a newer ray_version, or say ray_auth_enabled=false knowingly"
+            f"ray_version {node.version} knows no tokens (2.52 and newer do), so anybody who "
+            "reaches the head could run code; use a newer ray_version, or say "
+            "ray_auth_enabled=false knowingly"
         )
-    environment = {**port_environment(node.ports), **settings.get("environment", {})}
+    environment = {**port_environment(node.ports), **(settings.get("environment") or {})}
+    assignments = [f"{name}={value}" for name, value in sorted(environment.items())]
     return {
         "arguments": [systemd_word(argument) for argument in start_arguments(node)],
-        "environment": [
-            systemd_word(f"{name}={value}", expands_variables=False)
-            for name, value in sorted(environment.items())
-        ],
+        "environment": [systemd_word(each, expands_variables=False) for each in assignments],
+        "environment_words": [systemd_word(each) for each in assignments],
         "object_store_bytes": node.object_store_bytes,
         "shared_memory_bytes": shared_memory_bytes(node.object_store_bytes or 0),
     }

@@ -13,13 +13,13 @@ from typing import Optional
 #: Where the raylet lies below Ray's Python package (wheel of Ray 2.60).
 RAYLET = "/core/src/ray/raylet/raylet"
 
+#: How the kernel marks a program whose file was replaced or removed.
+DELETED = " (deleted)"
+
 
 def raylet_package_dir(executable: str) -> str:
-    """Return the package's directory if ``executable`` is a raylet, else nothing.
-
-    A replaced or removed program is shown by the kernel with a remark behind its path.
-    """
-    path = executable.replace(" (deleted)", "")
+    """Return the package's directory if ``executable`` is a raylet, else nothing."""
+    path = executable[: -len(DELETED)] if executable.endswith(DELETED) else executable
     return path[: -len(RAYLET)] if path.endswith(RAYLET) else ""
 
 

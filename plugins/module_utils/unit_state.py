@@ -14,7 +14,10 @@ _ENABLED = ("enabled", "enabled-runtime", "static", "indirect", "generated", "al
 
 @dataclass(frozen=True)
 class UnitState:
-    """A unit as ``systemctl show`` tells it; ``started_at`` is in seconds since 1970, 0 when it never ran."""
+    """A unit as ``systemctl show`` tells it.
+
+    ``started_at`` is in seconds since 1970, 0 when the unit never ran.
+    """
 
     active_state: str
     sub_state: str
@@ -44,7 +47,7 @@ def plan_unit(seen: UnitState, youngest_file: float, changed_inputs: bool) -> li
     """Return what must be done, in order: enabled, started, restarted."""
     steps = [] if seen.file_state in _ENABLED else ["enabled"]
     if seen.active_state not in ("active", "reloading"):
-        # A unit that systemd tries again and again is restarted, so that it tries with the new files.
+        # A unit that systemd tries again and again is restarted: it tries with the new files.
         steps.append("restarted" if seen.active_state == "activating" else "started")
     elif changed_inputs or seen.needs_reload or youngest_file > seen.started_at:
         steps.append("restarted")

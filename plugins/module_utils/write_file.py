@@ -27,6 +27,6 @@ def write_text(module: Mover, path: str, text: str) -> None:
     it written in place.
     """
     handle, draft = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
     module.atomic_move(draft, path, unsafe_writes=True)

@@ -113,8 +113,13 @@ def main() -> None:
     )
     module.run_command_environ_update = {"LC_ALL": "C.UTF-8"}
     wanted = module.params["layers"]
-    if module.check_mode and not module.get_bin_path("docker"):
-        module.exit_json(changed=True, layers=[])
+    if not module.get_bin_path("docker"):
+        if module.check_mode:
+            module.exit_json(changed=True, layers=[])
+        module.fail_json(
+            msg=f"Could not have image {module.params['name']}: this node has no docker command. Let "
+            "provision.yml install Docker Engine (install_docker=true), or use ray_runtime=venv"
+        )
     seen = present_layers(module, module.params["name"])
     if seen and wanted in (None, seen):
         module.exit_json(changed=False, layers=seen)
@@ -122,7 +127,14 @@ def main() -> None:
     if module.check_mode or needs_source:
         module.exit_json(changed=True, layers=seen, needs_source=needs_source)
     bring(module)
-    module.exit_json(changed=True, layers=present_layers(module, module.params["name"]))
+    brought = present_layers(module, module.params["name"])
+    if not brought or wanted not in (None, brought):
+        module.fail_json(
+            msg=f"Docker took the archive in, and yet image {module.params['name']} is "
+            f"{'another one' if brought else 'not there'}; is the archive on the control node of this "
+            "machine's architecture, and written by 'docker save' with the image's name?"
+        )
+    module.exit_json(changed=True, layers=brought)
 
 
 if __name__ == "__main__":

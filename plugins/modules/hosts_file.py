@@ -82,7 +82,7 @@ def main() -> None:
     params, path = module.params, module.params["path"]
     before = ""
     if os.path.exists(path):
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             before = file.read()
     after = with_block(before, params["owner"], params["entries"], params["keep"])
     if after != before and not module.check_mode:

@@ -80,6 +80,7 @@ python:
 import hashlib
 import json
 import os
+import re
 import shutil
 import tarfile
 
@@ -100,17 +101,32 @@ def digest(params: dict[str, object]) -> str:
 
 
 def present_digest(path: str) -> str:
-    """Return the digest in the environment's mark, empty when there is none."""
+    """Return the digest in the environment's mark, empty when there is none.
+
+    An environment whose interpreter went away (a distribution's upgrade does that) has none.
+    """
+    if not os.path.exists(os.path.join(path, "bin", "python")):
+        return ""
     try:
         with open(os.path.join(path, MARK), encoding="utf-8") as file:
             return str(json.load(file)["digest"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return ``3.11`` as numbers, nothing for what is no version."""
+    found = re.fullmatch(r"(\d+)\.(\d+)", text.strip())
+    return (int(found.group(1)), int(found.group(2))) if found else ()
 
 
 def find_python(module: AnsibleModule) -> str:
     """Return the first interpreter that is new enough and can make environments."""
-    minimum = tuple(int(part) for part in module.params["python_minimum"].split("."))
+    minimum = version_of(module.params["python_minimum"])
+    if not minimum:
+        raise VenvError(
+            f"python_minimum: saw {module.params['python_minimum']!r}, expected a version such as 3.10"
+        )
     script = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
     seen = []
     for name in module.params["python"]:
@@ -118,9 +134,10 @@ def find_python(module: AnsibleModule) -> str:
         if not program:
             continue
         status, out, err = module.run_command([program, "-c", script])
-        if status == 0 and tuple(int(part) for part in out.strip().split(".")) >= minimum:
+        if status == 0 and version_of(out) >= minimum:
             return str(program)
-        seen.append(f"{program}: {out.strip() or err.strip().splitlines()[-1]}")
+        said = (out.strip() or err.strip()).splitlines()
+        seen.append(f"{program}: {said[-1] if said else f'exit status {status}'}")
     raise VenvError(
         f"no Python {module.params['python_minimum']} or newer that can make virtual environments: "
         f"saw {'; '.join(seen) or 'none'}; install one (Debian: python3-venv, EL: python3.12) "
@@ -129,15 +146,15 @@ def find_python(module: AnsibleModule) -> str:
 
 
 def pip_arguments(params: dict[str, str], work: str) -> list[str]:
-    """Return the arguments of pip install; the lock and the wheels are laid out in ``work``."""
+    """Return the arguments of pip install; the lock and the wheels are laid out in ``work``.
+
+    The index is not among them: its address may hold a password, and command lines are public.
+    """
     arguments = ["--no-input", "--disable-pip-version-check", "--no-cache-dir", "--quiet"]
     if params["source_file"]:
         wheels = os.path.join(work, "wheels")
-        with tarfile.open(params["source_file"]) as archive:
-            archive.extractall(wheels, **_safely())
+        unpack(params["source_file"], wheels)
         arguments += ["--no-index", "--find-links", wheels]
-    elif params["index_url"]:
-        arguments += ["--index-url", params["index_url"]]
     if not params["lock"]:
         return arguments + list(params["requirements"])
     lock = os.path.join(work, "requirements.txt")
@@ -146,32 +163,68 @@ def pip_arguments(params: dict[str, str], work: str) -> list[str]:
     return [*arguments, "--require-hashes", "--only-binary", ":all:", "--requirement", lock]
 
 
-def _safely() -> dict[str, str]:
-    return {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+def pip_environment(params: dict[str, str]) -> dict[str, str]:
+    """Return what pip is told outside its command line."""
+    if params["index_url"] and not params["source_file"]:
+        return {"PIP_INDEX_URL": params["index_url"]}
+    return {}
 
 
-def run(module: AnsibleModule, command: list[str]) -> None:
+def unpack(source: str, target: str) -> None:
+    """Put the files of an archive side by side into ``target``, wherever they say they belong."""
+    os.makedirs(target)
+    with tarfile.open(source) as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if content is None:
+                continue
+            with open(os.path.join(target, os.path.basename(member.name)), "wb") as file:
+                shutil.copyfileobj(content, file)
+
+
+def run(module: AnsibleModule, command: list[str], environment: dict[str, str]) -> None:
     """Run a command; VenvError carries the end of what it said."""
-    status, out, err = module.run_command(command)
+    status, out, err = module.run_command(command, environ_update=environment)
     if status != 0:
         said = "\n".join((err.strip() or out.strip()).splitlines()[-TAIL:])
         raise VenvError(f"'{' '.join(command[:4])} ...' exited with {status}:\n{said}")
 
 
+def clear(path: str) -> None:
+    """Remove an earlier environment; VenvError when something else lies there."""
+    ours = ("pyvenv.cfg", MARK)
+    if os.path.isdir(path) and os.listdir(path):
+        if not any(os.path.exists(os.path.join(path, name)) for name in ours):
+            raise VenvError(
+                f"{path} holds something that is no virtual environment; move it away, or choose "
+                "another place"
+            )
+        shutil.rmtree(path)
+    os.makedirs(path, mode=0o755, exist_ok=True)
+
+
+def write_mark(path: str, mark: dict[str, str]) -> None:
+    """Write the mark: whole or not at all."""
+    draft = os.path.join(path, MARK + ".new")
+    with open(draft, "w", encoding="utf-8") as file:
+        json.dump(mark, file)
+    os.replace(draft, os.path.join(path, MARK))
+
+
 def make(module: AnsibleModule, python: str) -> None:
     """Make the environment and, when all is in it, mark it."""
     path = module.params["path"]
-    shutil.rmtree(path, ignore_errors=True)
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    os.umask(0o022)  # Whoever uses the environment must be able to read it, also on strict nodes.
+    clear(path)
     work = os.path.join(path, ".install")
     try:
-        run(module, [python, "-m", "venv", path])
+        write_mark(path, {"digest": ""})
+        run(module, [python, "-m", "venv", path], {})
         os.makedirs(work)
         pip = [os.path.join(path, "bin", "python"), "-m", "pip", "install"]
-        run(module, pip + pip_arguments(module.params, work))
+        run(module, pip + pip_arguments(module.params, work), pip_environment(module.params))
         shutil.rmtree(work)
-        with open(os.path.join(path, MARK), "w", encoding="utf-8") as file:
-            json.dump({"digest": digest(module.params), "python": python}, file)
+        write_mark(path, {"digest": digest(module.params), "python": python})
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise

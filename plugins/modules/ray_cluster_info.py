@@ -103,6 +103,7 @@ waited_seconds:
   sample: 3.2
 """
 
+import http.client
 import json
 import time
 import urllib.error
@@ -116,6 +117,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_cluster 
     missing_addresses,
     parse_jobs,
     parse_nodes,
+    parse_version,
     unfinished,
 )
 
@@ -136,11 +138,15 @@ class Head:
         """Return the parsed answer to one request."""
         request = urllib.request.Request(self._address + path, headers=self._headers)
         with self._opener.open(request, timeout=REQUEST_SECONDS) as answer:
-            return json.load(answer)
+            text = answer.read()
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise RayAnswerError(f"{path}: saw no JSON, is this a Ray dashboard?") from error
 
     def look(self, wanted: list[str]) -> dict[str, Any]:
         """Return everything this module tells about the cluster."""
-        version = self.get("/api/version")["ray_version"]
+        version = parse_version(self.get("/api/version"))
         nodes = parse_nodes(self.get("/api/v0/nodes?detail=true&limit=10000"))
         jobs = parse_jobs(self.get("/api/jobs/"))
         return {
@@ -158,6 +164,8 @@ def explain(error: Exception) -> str:
     """Return one line that says why the API did not answer."""
     if isinstance(error, urllib.error.HTTPError) and error.code in (401, 403):
         return f"the API refused the token (HTTP {error.code})"
+    if isinstance(error, (urllib.error.HTTPError, http.client.HTTPException)):
+        return f"the API answered strangely: {error!r}"
     return str(getattr(error, "reason", error)) or repr(error)
 
 
@@ -173,7 +181,7 @@ def watch(head: Head, wanted: list[str], timeout: float) -> dict[str, Any]:
     while True:
         try:
             seen = head.look(wanted)
-        except (OSError, ValueError, KeyError, RayAnswerError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             seen = silent(explain(error), wanted)
         waited = time.monotonic() - started
         if (seen["reachable"] and not seen["missing"]) or waited >= timeout:
@@ -199,7 +207,9 @@ def main() -> None:
                 token = file.read().strip()
         except OSError as error:
             why = f"the token cannot be read ({error}); run provision.yml first"
-            module.exit_json(changed=False, **silent(why, module.params["wait_for"]), waited_seconds=0.0)
+            module.exit_json(
+                changed=False, **silent(why, module.params["wait_for"]), waited_seconds=0.0
+            )
     head = Head(module.params["address"], token)
     result = watch(head, module.params["wait_for"], module.params["timeout"])
     module.exit_json(changed=False, **result)

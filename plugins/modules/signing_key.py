@@ -37,7 +37,7 @@ options:
     description: The key's text; filled in by the control node's half.
     type: str
   fingerprint:
-    description: The fingerprint of the first key, 40 hexadecimal digits.
+    description: The fingerprint of the key, 40 hexadecimal digits. A file with more than one key is refused.
     type: str
     required: true
   dest:
@@ -125,7 +125,7 @@ def main() -> None:
                 "Do not go on before you know why: a proxy, a wrong mirror, or an attack"
             )
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        write_text(module, path, key.decode("ascii"))
+        write_text(module, path, key.decode("utf-8", "surrogateescape"))
         module.set_mode_if_different(path, "0644", False)
     module.exit_json(changed=changed, fingerprint=wanted)
 

@@ -56,6 +56,7 @@ values:
 """
 
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import joined
@@ -67,6 +68,11 @@ HEADER = "# Managed by rackforge.gpu_cluster\n"
 def kernel_path(key: str) -> str:
     """Return the file below /proc/sys that is ``key``."""
     return "/proc/sys/" + key.replace(".", "/")
+
+
+def as_kernel(value: Any) -> str:
+    """Return a value as the kernel shows it: one space between words, 1 and 0 for booleans."""
+    return str(int(value)) if isinstance(value, bool) else " ".join(str(value).split())
 
 
 def read(path: str) -> str:
@@ -101,11 +107,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     params, path = module.params, module.params["path"]
-    wanted = {key: str(value) for key, value in params["values"].items()}
+    wanted = {key: as_kernel(value) for key, value in params["values"].items()}
     keys = [*wanted, *params["port_lists"]]
     live = {key: " ".join(read(kernel_path(key)).split()) for key in keys}
     for key, ports in params["port_lists"].items():
-        wanted[key] = joined(str(ports), live[key])
+        try:
+            wanted[key] = joined(str(ports), live[key])
+        except ValueError as error:
+            module.fail_json(msg=f"{key}: {error}; nothing was changed")
     text = HEADER + "".join(f"{key} = {wanted[key]}\n" for key in sorted(wanted))
     before = read(path)
     differing = [key for key in sorted(wanted) if live[key] != wanted[key]]

@@ -70,9 +70,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command impo
     Result,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.packages import (
+    INTERRUPTED,
     cause_of_failure,
     installed_dpkg,
+    is_locked,
 )
+
+POLL_SECONDS = 1.0
 
 
 class Apt:
@@ -82,6 +86,7 @@ class Apt:
         self._command = command
         self._index_age = index_age
         self._lock = f"DPkg::Lock::Timeout={lock_timeout}"
+        self._deadline = time.monotonic() + lock_timeout
 
     def missing(self, names: list[str]) -> list[str]:
         """Return the packages that are not installed completely."""
@@ -92,11 +97,13 @@ class Apt:
 
     def install(self, names: list[str]) -> None:
         """Install the packages, with a new index when the present one is old or not enough."""
-        self._command.need(["dpkg", "--configure", "-a"])
         fresh = self._index_is_fresh()
         if not fresh:
             self._update()
         result = self._get(names)
+        if result.rc != 0 and INTERRUPTED in result.err:
+            self._wait_for_lock(["dpkg", "--configure", "-a"])
+            result = self._get(names)
         if result.rc != 0 and fresh:  # The index is young, yet what it names may be gone.
             self._update()
             result = self._get(names)
@@ -106,14 +113,23 @@ class Apt:
     def _get(self, names: list[str]) -> Result:
         keep = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
         options = ["--yes", "--no-install-recommends", "-o", self._lock, *keep]
-        return self._command.run(["apt-get", "install", *options, *names])
+        return self._wait_for_lock(["apt-get", "install", *options, *names])
 
     def _update(self) -> None:
-        result = self._command.run(["apt-get", "update", "-o", self._lock, "--error-on=any"])
+        result = self._wait_for_lock(["apt-get", "update", "--error-on=any"])
         if result.rc != 0:
-            result = self._command.run(["apt-get", "update", "-o", self._lock])
+            result = self._wait_for_lock(["apt-get", "update"])
         if result.rc != 0:
             raise CommandError(cause_of_failure(result.err, []))
+
+    def _wait_for_lock(self, argv: list[str]) -> Result:
+        """Return how a command ended that does not wait for each of apt's locks by itself."""
+        while True:
+            result = self._command.run(argv)
+            late = time.monotonic() >= self._deadline
+            if result.rc == 0 or late or not is_locked(result.err):
+                return result
+            time.sleep(POLL_SECONDS)
 
     def _index_is_fresh(self) -> bool:
         lists = glob.glob("/var/lib/apt/lists/*_Packages*") + glob.glob(

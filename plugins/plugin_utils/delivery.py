@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 Result = dict[str, Any]
+Source = Callable[[], AbstractContextManager[str]]
 
 
 class DeliveringAction(ActionBase):  # type: ignore[misc]
@@ -21,8 +24,11 @@ class DeliveringAction(ActionBase):  # type: ignore[misc]
     transferred and the module called once more with ``source_file``.
     """
 
-    def deliver(self, module: str, arguments: Result, local: str, task_vars: Result) -> Result:
-        """Return the module's last answer; the transferred file is gone afterwards."""
+    def deliver(self, module: str, arguments: Result, source: Source, task_vars: Result) -> Result:
+        """Return the module's last answer; the transferred file is gone afterwards.
+
+        ``source`` is called only when the file is needed, and gives its path while it is there.
+        """
         result: Result = self._execute_module(
             module_name=module, module_args=arguments, task_vars=task_vars
         )
@@ -30,8 +36,9 @@ class DeliveringAction(ActionBase):  # type: ignore[misc]
             return result
         directory = self._make_tmp_path()
         try:
-            remote = self._connection._shell.join_path(directory, os.path.basename(local))
-            self._transfer_file(local, remote)
+            with source() as local:
+                remote = self._connection._shell.join_path(directory, os.path.basename(local))
+                self._transfer_file(local, remote)
             self._fixup_perms2((directory, remote))
             answer: Result = self._execute_module(
                 module_name=module,

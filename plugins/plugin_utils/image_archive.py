@@ -6,10 +6,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import tarfile
+import zlib
 from dataclasses import dataclass
 from typing import Any
+
+
+#: What reading a file raises that is damaged, cut short, or something else altogether.
+_UNREADABLE = (
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+)
 
 
 class ImageArchiveError(ValueError):
@@ -34,14 +51,25 @@ def read_archive(path: str) -> ImageArchive:
         with tarfile.open(path) as archive:
             manifest = _json(archive, "manifest.json", path)[0]
             config = _json(archive, manifest["Config"], path)
-    except (tarfile.TarError, EOFError, IndexError) as error:
+        return ImageArchive(
+            names=tuple(manifest.get("RepoTags") or ()),
+            layers=tuple(config["rootfs"]["diff_ids"]),
+        )
+    except ImageArchiveError:
+        raise
+    except _UNREADABLE as error:
         raise ImageArchiveError(
             f"{path}: saw no image archive ({error}), expected what 'docker save' writes"
         ) from error
-    return ImageArchive(
-        names=tuple(manifest.get("RepoTags") or ()),
-        layers=tuple(config["rootfs"]["diff_ids"]),
-    )
+
+
+def normal_name(name: str) -> str:
+    """Return an image's name as ``docker save`` writes it: without Docker Hub, with a tag."""
+    for prefix in ("docker.io/library/", "docker.io/", "library/"):
+        if name.startswith(prefix):
+            name = name[len(prefix) :]
+            break
+    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
 def _json(archive: tarfile.TarFile, name: str, path: str) -> Any:

@@ -17,7 +17,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules 
 
 COLLECTION_ROOT = Path(__file__).resolve().parents[2]
 
-# Inputs that playbooks read themselves or hand to roles under another name.
+# Inputs that playbooks read themselves or hand to roles under another name. What a role's spec has is not repeated here.
 PLAYBOOK_INPUTS = (
     Input("boot_time_command"),
     Input("cluster_name"),
@@ -31,11 +31,8 @@ PLAYBOOK_INPUTS = (
     Input("preflight_own_variables"),
     Input("preflight_timeout_seconds", Kind.INTEGER),
     Input("preflight_tolerate_unreachable", Kind.BOOLEAN),
-    Input("ray_image"),
-    Input("ray_image_archive"),
-    Input("ray_runtime", choices=("container", "venv")),
-    Input("ray_version"),
     Input("reset_force", Kind.BOOLEAN),
+    Input("status_file"),
     Input("status_format", choices=("text", "json")),
 )
 

@@ -48,7 +48,9 @@ def check_secret(path: str) -> None:
             f"{path}: mode is {status.st_mode & 0o777:04o}, expected 0600, since others could read "
             f"the secret; run: chmod 600 {path}"
         )
-    if not status.st_size:
+    with open(path, "rb") as file:
+        content = file.read().strip()
+    if not content:
         raise SecretError(
             f"{path}: the file is empty, expected a secret; remove it and one is generated, "
             "or put the cluster's own in"

@@ -38,10 +38,11 @@ class Known:
 # whatever a role could declare and put back does not belong here.
 EXCEPTIONS = (
     Known("files", "/var/lib/apt/lists*", "package lists: 'apt-get update' refreshes them"),
-    Known("files", "/var/lib/apt/extended_states.*", "temporary file of an apt that was killed"),
+    Known("files", "/var/lib/apt/extended_states*", "apt's database; it is 'automatic' here"),
     Known("files", "/var/lib/dpkg/tmp.ci*", "what a dpkg that was killed had unpacked"),
     Known("files", "/var/lib/dpkg/status*", "dpkg's database; its content is 'packages' here"),
     Known("files", "/var/lib/dpkg/info/*", "dpkg's database; its content is 'packages' here"),
+    Known("files", "/etc/ld.so.cache", "rebuilt whenever a library comes or goes"),
     Known("versions", "*", "a dependency may need a newer version of what is there; it stays"),
     Known("files", "/etc/passwd-", "backup that useradd writes"),
     Known("files", "/etc/shadow-", "backup that useradd writes"),
@@ -77,6 +78,9 @@ else
   rpm -qa --qf '%{NAME}.%{ARCH}\t%{VERSION}-%{RELEASE}\n'
 fi
 """
+_AUTOMATIC = r"""
+if command -v apt-mark >/dev/null; then apt-mark showauto | sed 's/$/\tautomatic/'; fi
+"""
 _UNITS = r"""
 systemctl list-unit-files --no-legend --no-pager --plain | awk '{print "file " $1 "\t" $2}'
 systemctl list-units --all --no-legend --no-pager --plain \
@@ -108,6 +112,7 @@ def snapshot(run: Run, in_network: Run | None = None) -> Snapshot:
     return {
         "packages": _pairs(run(_PACKAGES)),
         "versions": _pairs(run(_VERSIONS)),
+        "automatic": _pairs(run(_AUTOMATIC)),
         "units": _pairs(run(_UNITS)),
         "files": _files(run(_FILES.format(trees=" ".join(TREES)))),
         "sysctls": _pairs(run(_SYSCTLS)),

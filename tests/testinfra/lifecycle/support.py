@@ -98,13 +98,14 @@ class Running:
         """Read the output in the background; ``on_task`` hears of each task as it begins."""
 
         def read(stream: IO[str]) -> None:
-            for line in stream:
-                self.lines.append(line)
-                found = TASK.match(line.rstrip())
-                if found:
-                    self.tasks.append(found.group(1))
-                    if on_task:
-                        on_task(found.group(1), self)
+            with stream:
+                for line in stream:
+                    self.lines.append(line)
+                    found = TASK.match(line.rstrip())
+                    if found:
+                        self.tasks.append(found.group(1))
+                        if on_task:
+                            on_task(found.group(1), self)
 
         assert self.process.stdout is not None
         self.reader = Thread(target=read, args=(self.process.stdout,), daemon=True)
@@ -160,6 +161,10 @@ class Cluster:
     def address(self, node: str) -> str:
         """Return the node address: the one on the cluster network."""
         return dict(find(node, self.lab).addresses)[f"{self.lab}-cluster"]
+
+    def management_address(self, node: str) -> str:
+        """Return the address that SSH connects to."""
+        return dict(find(node, self.lab).addresses)[f"{self.lab}-management"]
 
     @property
     def head(self) -> str:

@@ -1,0 +1,148 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster in use: who is let in, what a dead Ray does, and what a running job protects."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from scripts.submit_job import JobApi
+from tests.testinfra.lifecycle.support import RAY_VENV, Cluster, wait_for
+
+LONG_JOB = "python -c 'import time; time.sleep(900)'"
+WITH_TOKEN = "RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=/etc/ray/auth_token"
+WITHOUT_TOKEN = "RAY_AUTH_MODE=disabled"
+WITH_WRONG_TOKEN = "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64
+
+
+def api(cluster: Cluster) -> JobApi:
+    """Return the head's API, with the token."""
+    return JobApi(f"http://{cluster.head}:8265", cluster.token.read_text())
+
+
+def alive(cluster: Cluster) -> dict[str, str]:
+    """Return the id of the node that is ALIVE at each address; nothing while the head is silent."""
+    try:
+        answer = api(cluster).call("/api/v0/nodes?detail=true")
+    except (OSError, ValueError):
+        return {}
+    rows: list[dict[str, Any]] = answer["data"]["result"]["result"]
+    return {row["node_ip"]: row["node_id"] for row in rows if row["state"] == "ALIVE"}
+
+
+@contextmanager
+def long_job(cluster: Cluster) -> Iterator[str]:
+    """Run a job that does not end by itself, for the block."""
+    head = api(cluster)
+    job = head.submit(LONG_JOB)
+    wait_for("the long job to run", 60, lambda: head.call(f"/api/jobs/{job}")["status"] == "RUNNING" or None)
+    try:
+        yield job
+    finally:
+        head.call(f"/api/jobs/{job}/stop", {})
+        wait_for("the long job to stop", 60, lambda: head.call(f"/api/jobs/{job}")["status"] == "STOPPED" or None)
+
+
+def connect(
+    cluster: Cluster, address: str, environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Return how a driver on a node fares that connects to ``address``."""
+    program = f"import ray; ray.init('{address}'); print('joined', len(ray.nodes()))"
+    script = f"cd /; {environment} timeout 90 {RAY_VENV}/bin/python -c \"{program}\""
+    return cluster.attempt("node2", script, timeout=120)
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/", "/api/version", "/api/v0/nodes", "/nodes?view=summary"])
+@pytest.mark.parametrize(
+    ("token", "code"), [pytest.param("", 401, id="no-token"), pytest.param("0" * 64, 403, id="wrong-token")]
+)
+def test_the_dashboard_refuses_whoever_has_no_token(
+    cluster: Cluster, path: str, token: str, code: int
+) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        JobApi(f"http://{cluster.head}:8265", token).call(path)
+    assert refusal.value.code == code
+
+
+def test_the_dashboard_refuses_a_job_without_the_token(cluster: Cluster) -> None:
+    before = len(api(cluster).call("/api/jobs/"))
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        JobApi(f"http://{cluster.head}:8265", "").submit("true")
+    assert refusal.value.code == 401
+    assert len(api(cluster).call("/api/jobs/")) == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [pytest.param("ray://{head}:10001", id="ray-client"), pytest.param("{head}:6379", id="gcs")],
+)
+class TestADriverOnANode:
+    """Ray client and GCS, from a node's own Ray."""
+
+    def test_is_let_in_with_the_token(self, cluster: Cluster, address: str) -> None:
+        done = connect(cluster, address.format(head=cluster.head), WITH_TOKEN)
+        assert "joined 3" in done.stdout, done.stderr[-2000:]
+
+    @pytest.mark.parametrize(
+        "environment",
+        [pytest.param(WITHOUT_TOKEN, id="no-token"), pytest.param(WITH_WRONG_TOKEN, id="wrong-token")],
+    )
+    def test_is_refused_without_it(self, cluster: Cluster, address: str, environment: str) -> None:
+        done = connect(cluster, address.format(head=cluster.head), environment)
+        said = done.stdout + done.stderr
+        assert done.returncode != 0
+        assert "joined" not in said
+        assert "token" in said.lower(), said[-2000:]
+
+
+def test_a_worker_whose_ray_is_killed_rejoins_without_us(cluster: Cluster) -> None:
+    address = cluster.address("node2")
+    old = alive(cluster)[address]
+    cluster.run("node2", "pkill -KILL -x raylet")
+
+    def again() -> str | None:
+        node_id = alive(cluster).get(address)
+        return node_id if node_id not in (None, old) else None
+
+    assert wait_for(f"{address} ALIVE under a new id", 120, again) != old
+    assert sorted(alive(cluster)) == [cluster.address(name) for name in cluster.names]
+
+
+def test_a_killed_head_comes_back_with_its_workers(cluster: Cluster) -> None:
+    cluster.run("node1", "pkill -KILL -x gcs_server")
+    everybody = [cluster.address(name) for name in cluster.names]
+    wait_for("the head to be gone", 60, lambda: None if len(alive(cluster)) == 3 else True)
+    wait_for("all nodes ALIVE", 180, lambda: True if sorted(alive(cluster)) == everybody else None)
+
+
+def test_reset_is_refused_while_a_job_runs_and_changes_nothing(cluster: Cluster) -> None:
+    units = {name: cluster.run(name, "systemctl show -p InvocationID ray") for name in cluster.names}
+    with long_job(cluster) as job:
+        refused = cluster.play("reset.yml")
+        assert refused.rc == 2
+        assert f"1 Ray jobs have not ended: {job} {LONG_JOB}." in refused.prose
+        assert "Nothing was changed." in refused.prose
+        assert "run reset.yml with -e reset_force=true to lose them" in refused.prose
+        assert set(refused.changed.values()) == {0}
+        assert {name: cluster.run(name, "systemctl show -p InvocationID ray") for name in cluster.names} == units
+
+
+def test_status_shows_the_cluster_in_both_forms(cluster: Cluster, scratch: Any) -> None:
+    text = cluster.play("status.yml")
+    assert "Cluster mol-lifecycle: running, 3 of 3 nodes alive, Ray 2.60.0" in text.output
+    assert f"Dashboard: http://{cluster.head}:8265" in text.output
+    written = cluster.play("status.yml", "-e", "status_format=json", "-e", f"status_file={scratch}/status.json")
+    status = json.loads((scratch / "status.json").read_text())
+    assert json.dumps(status, indent=2, sort_keys=True) in written.output
+    assert (status["state"], status["ray_version"], status["jobs"]) == ("running", "2.60.0", [])
+    assert [(node["name"], node["role"], node["state"]) for node in status["nodes"]] == [
+        ("node1", "head", "alive"), ("node2", "worker", "alive"), ("node3", "worker", "alive")
+    ]  # fmt: skip
