@@ -1,4 +1,4 @@
-"""Write docs/ports.md and docs/variables.md from the code that decides them.
+"""Write docs/ports.md, docs/variables.md and the tables of roles' READMEs from what decides them.
 
 ``--check`` writes nothing and fails when a table is stale.
 """
@@ -21,6 +21,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalog
     Port,
 )
 
+README_MARK = "<!-- Below: written by `make docs` from meta/argument_specs.yml. -->"
 NOTE = "<!-- Written by `make docs`. Change {source}, not this file. -->"
 
 
@@ -77,10 +78,22 @@ def variables_page(root: Path) -> str:
         options: dict[str, dict[str, Any]] = entry.get("options") or {}
         parts.append(f"## {path.parent.parent.name}\n")
         parts.append(f"{entry.get('short_description', '')}\n")
-        rows = [_option_row(name, option) for name, option in options.items()]
-        header = ("variable", "type", "default", "meaning")
-        parts.append((table(header, rows) if rows else "No inputs.") + "\n")
+        parts.append(options_table(options) + "\n")
     return "\n".join(parts)
+
+
+def options_table(options: dict[str, dict[str, Any]]) -> str:
+    """Return the table of a role's inputs."""
+    rows = [_option_row(name, option) for name, option in options.items()]
+    return table(("variable", "type", "default", "meaning"), rows) if rows else "No inputs."
+
+
+def role_readme(readme: Path) -> str:
+    """Return a role's README with its own text and, below the mark, the table of its inputs."""
+    specs = readme.parent / "meta" / "argument_specs.yml"
+    entries = yaml.safe_load(specs.read_text(encoding="utf-8"))["argument_specs"]
+    own = readme.read_text(encoding="utf-8").split(README_MARK)[0].rstrip("\n")
+    return f"{own}\n\n{README_MARK}\n\n{options_table(entries['main'].get('options') or {})}\n"
 
 
 def _option_row(name: str, option: dict[str, Any]) -> tuple[str, str, str, str]:
@@ -113,6 +126,7 @@ def main() -> int:
     pages = {
         ROOT / "docs" / "ports.md": ports_page(CATALOGUE),
         ROOT / "docs" / "variables.md": variables_page(ROOT),
+        **{path: role_readme(path) for path in sorted(ROOT.glob("roles/*/README.md"))},
     }
     stale = [
         path

@@ -17,6 +17,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_stat
     node_status,
     render,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
+    port_named,
+)
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -35,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         members = [(name, "head") for name in heads]
         members += [(name, "worker") for name in workers if name not in heads]
         nodes = [self._node(hostvars[name], name, role, head) for name, role in members]
-        port = arguments["dashboard_port"]
+        port = arguments.get("dashboard_port") or port_named("ray-dashboard").number
         address = nodes[0].address if nodes else None
         dashboard = f"http://{address}:{port}" if address else None
         status = cluster_status(arguments["cluster"], dashboard, head, nodes)

@@ -46,15 +46,30 @@ def _order(line: str) -> tuple[list[int], str]:
 
 
 def _split(text: str, begin: str, end: str) -> tuple[str, list[str], str]:
-    """Return what stands before the block, the block's lines, and what stands after it."""
+    """Return what stands before the block, the block's lines, and what stands after it.
+
+    Somebody may have doubled the block, or cut its end off: then the mark itself is all that is
+    surely ours.
+    """
     lines = text.split("\n")  # not splitlines(), which takes other characters for ends too
     if begin not in lines:
         return text, [], ""
     first = lines.index(begin)
-    rest = lines[first + 1 :]
-    following = rest.index(begin) if begin in rest else len(rest)
-    last = rest.index(end) if end in rest[:following] else -1
-    # Somebody cut the end off: the mark itself is all that is surely ours.
-    block = rest[:last] if last >= 0 else []
-    before = "".join(f"{line}\n" for line in lines[:first])
-    return before, block, "\n".join(rest[last + 1 :])
+    block: list[str] = []
+    after: list[str] = []
+    place = first
+    while place < len(lines):
+        if lines[place] != begin:
+            after.append(lines[place])
+        else:
+            inside = _until_mark(lines[place + 1 :], begin, end)
+            block += inside
+            place += len(inside) + 1 if inside or lines[place + 1 : place + 2] == [end] else 0
+        place += 1
+    return "".join(f"{line}\n" for line in lines[:first]), block, "\n".join(after)
+
+
+def _until_mark(lines: list[str], begin: str, end: str) -> list[str]:
+    """Return the lines before the end mark, none when a block begins anew before it."""
+    found = next((place for place, line in enumerate(lines) if line in (begin, end)), -1)
+    return lines[:found] if found >= 0 and lines[found] == end else []

@@ -89,7 +89,7 @@ def parse_dnf_removals(text: str) -> tuple[str, ...]:
             inside = True
         elif not line.strip() or line.startswith(("=", "Transaction")):
             inside = False
-        elif inside and line.startswith(" "):
+        elif inside and re.match(r" \S", line):  # a long name's columns follow, indented further
             found.append(line.split()[0])
     return tuple(dict.fromkeys(found))
 

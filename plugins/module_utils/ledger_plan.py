@@ -277,10 +277,9 @@ def _companions(record: RoleRecord, present: NodeState, outlook: Outlook) -> set
     before, now = record.before.packages or {}, present.packages or {}
     candidates = {
         name
-        for name in (*outlook.unneeded, *outlook.dependants)
+        for name in (*outlook.unneeded, *(n for n in outlook.dependants if n in present.auto))
         if before.get(name) in _GONE
         and name in outlook.closure
-        and name in present.auto
         and name not in record.declared.packages
     }
     staying = set(now) - set(before) - candidates - set(new_packages(record, present))

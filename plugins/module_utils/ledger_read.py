@@ -172,10 +172,11 @@ class NodeReader:
     ) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
         if not ours:
             return (), (), frozenset()
-        dnf = ["dnf", "--quiet", "--assumeno", "--noautoremove"]
-        only = parse_dnf_removals(self._command.run([*dnf, "remove", *ours]).out)
-        dnf[-1] = "--setopt=clean_requirements_on_remove=True"
-        everything = parse_dnf_removals(self._command.run([*dnf, "remove", *ours]).out)
+        dnf = ["dnf", "--assumeno", "--setopt=clean_requirements_on_remove="]
+        only, everything = (
+            parse_dnf_removals(self._command.run([*dnf[:-1], dnf[-1] + clean, "remove", *ours]).out)
+            for clean in ("False", "True")
+        )
         dependants = tuple(name for name in only if name not in ours)
         unneeded = tuple(name for name in everything if name not in only)
         return dependants, unneeded, frozenset(everything)

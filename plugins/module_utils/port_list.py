@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists of ports as the kernel writes them: ``6379,8076-8080``."""
+"""Lists of ports as the kernel writes them: ``7000,7010-7020``."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def _span(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
     first, last = (int(found.group(1)), int(found.group(2) or found.group(1))) if found else (1, 0)
     if not 0 <= first <= last <= LAST_PORT:
-        raise ValueError(f"saw {text.strip()!r}, expected a port or a range such as 8076-8080")
+        raise ValueError(f"saw {text.strip()!r}, expected a port or a range such as 7000-7010")
     return first, last

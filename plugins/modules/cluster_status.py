@@ -52,9 +52,8 @@ options:
     type: str
     required: true
   dashboard_port:
-    description: Port of the head's dashboard.
+    description: Port of the head's dashboard; when it is not given, the port catalogue's.
     type: int
-    required: true
   format:
     description: How the status is printed.
     type: str
@@ -80,7 +79,7 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description:
-    - The cluster. RV(status.state) is V(running) (every node is alive), V(degraded), V(down) (the head does not answer) or
+    - The cluster. Its C(state) is V(running) (every node is alive), V(degraded), V(down) (the head does not answer) or
       V(absent) (nothing is installed).
     - A node's C(state) is V(alive), V(not-joined), V(stopped), V(not-installed), V(unreachable) or V(unknown), and C(reason)
       says why it is not alive.

@@ -130,9 +130,10 @@ def main() -> None:
     brought = present_layers(module, module.params["name"])
     if not brought or wanted not in (None, brought):
         module.fail_json(
-            msg=f"Docker took the archive in, and yet image {module.params['name']} is "
-            f"{'another one' if brought else 'not there'}; is the archive on the control node of this "
-            "machine's architecture, and written by 'docker save' with the image's name?"
+            msg=f"'docker load' and 'docker pull' exited with 0, and yet the image "
+            f"{module.params['name']} is {'another one' if brought else 'not there'} afterwards; is the "
+            "archive for this machine's architecture, and was it written by 'docker save' with the "
+            "image's name?"
         )
     module.exit_json(changed=True, layers=brought)
 

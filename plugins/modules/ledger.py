@@ -169,7 +169,6 @@ recorded:
   sample: true
 """
 
-import fcntl
 import os
 import re
 from dataclasses import dataclass
@@ -199,6 +198,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan 
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_read import NodeReader
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_store import Store
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_lock import alone_on_node
 
 LISTS = (
     "packages",
@@ -211,7 +211,6 @@ LISTS = (
     "groups",
     "interfaces",
 )
-LOCK = "/run/rackforge-ledger.lock"
 PASSES = 4
 
 
@@ -357,8 +356,7 @@ def main() -> None:
     role = module.params["role"]
     try:
         declared = declaration(module.params)
-        with open(LOCK, "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone_on_node():
             if module.params["state"] == "recorded":
                 outcome = record(role, declared, reader, store, module.check_mode)
             else:

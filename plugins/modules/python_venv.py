@@ -85,6 +85,7 @@ import shutil
 import tarfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_lock import alone_on_node
 
 MARK = ".rackforge.json"
 TAIL = 12
@@ -259,7 +260,10 @@ def main() -> None:
         module.exit_json(changed=True, needs_source=needs_source, diff=diff)
     try:
         python = find_python(module)
-        make(module, python)
+        # An earlier run's module may still be at it although its control process is dead.
+        with alone_on_node():
+            if present_digest(params["path"]) != digest(params):
+                make(module, python)
     except (VenvError, OSError, tarfile.TarError) as error:
         module.fail_json(msg=f"Could not make the virtual environment {params['path']}: {error}")
     module.exit_json(changed=True, python=python, diff=diff)

@@ -108,13 +108,13 @@ def main() -> None:
     )
     params, path = module.params, module.params["path"]
     wanted = {key: as_kernel(value) for key, value in params["values"].items()}
-    keys = [*wanted, *params["port_lists"]]
+    port_lists = params["port_lists"]
+    keys = [*wanted, *port_lists]
     live = {key: " ".join(read(kernel_path(key)).split()) for key in keys}
-    for key, ports in params["port_lists"].items():
-        try:
-            wanted[key] = joined(str(ports), live[key])
-        except ValueError as error:
-            module.fail_json(msg=f"{key}: {error}; nothing was changed")
+    try:
+        wanted.update({key: joined(str(ports), live[key]) for key, ports in port_lists.items()})
+    except ValueError as error:
+        module.fail_json(msg=f"{path}: {error} in port_lists; nothing was changed")
     text = HEADER + "".join(f"{key} = {wanted[key]}\n" for key in sorted(wanted))
     before = read(path)
     differing = [key for key in sorted(wanted) if live[key] != wanted[key]]

@@ -14,7 +14,6 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-
 #: What reading a file raises that is damaged, cut short, or something else altogether.
 _UNREADABLE = (
     tarfile.TarError,

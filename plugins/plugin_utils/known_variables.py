@@ -17,7 +17,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules 
 
 COLLECTION_ROOT = Path(__file__).resolve().parents[2]
 
-# Inputs that playbooks read themselves or hand to roles under another name. What a role's spec has is not repeated here.
+# Inputs that playbooks read themselves or hand to roles under another name; what a role's spec has
+# is not repeated here.
 PLAYBOOK_INPUTS = (
     Input("boot_time_command"),
     Input("cluster_name"),

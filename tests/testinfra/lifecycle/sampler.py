@@ -1,12 +1,11 @@
 # Copyright (c) 2026 rackforge contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look into every process's command line and environment, again and again, for words that must not be there.
+"""Look for words in every process's command line and environment, again and again.
 
-    printf '%s\n' NEEDLE... | sampler.py   # and leave stdin open; the report comes when it is closed
-
-The lab's nodes are containers: their processes, the control node's and those of anybody else on this machine are all in
-the /proc of the machine, if root looks. The words come through stdin, so that the sampler does not find itself.
+The words come through stdin, one a line and then a blank one, so that the sampler does not find
+itself; the report is printed when stdin is closed. The lab's nodes are containers: their processes
+and the control node's are all in the /proc of this machine, if root looks.
 """
 
 from __future__ import annotations
@@ -106,13 +105,14 @@ def main() -> int:
     while line := sys.stdin.buffer.readline().strip():
         needles.append(line)
     report = Report()
-    print("sampling", flush=True)
+    sys.stdout.write("sampling\n")
+    sys.stdout.flush()
     last = time.monotonic()
     while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
         look(report, needles)
         now = time.monotonic()
         report.longest_gap, last = max(report.longest_gap, now - last), now
-    print(json.dumps(report.as_data()))
+    sys.stdout.write(json.dumps(report.as_data()) + "\n")
     return 0
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests of a cluster's whole life share: runs of playbooks, nodes, and evidence to await.
 
-Ansible is called as a user calls it, through ansible-playbook with an inventory; nodes are looked at past
-Ansible and SSH, through the lab.
+Ansible is called as a user calls it, through ansible-playbook with an inventory; nodes are looked
+at past Ansible and SSH, through the lab.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +67,12 @@ class Played:
     def changed(self) -> dict[str, int]:
         """Return how much changed on each host of the recap."""
         return {host: counts["changed"] for host, counts in self.recap.items()}
+
+    @property
+    def lost(self) -> set[str]:
+        """Return the hosts that were unreachable; that a task failed on one is not expected."""
+        assert not [host for host, counts in self.recap.items() if counts["failed"]], self.recap
+        return {host for host, counts in self.recap.items() if counts["unreachable"]}
 
     @property
     def changes(self) -> set[tuple[str, str]]:
@@ -123,7 +130,8 @@ class Running:
             self.kill()
             self.process.wait(timeout=30)
             raise AssertionError(
-                f"ansible-playbook did not end within {seconds:.0f} s; it ended so:\n{''.join(self.lines[-40:])}"
+                f"ansible-playbook did not end within {seconds:.0f} s; its last lines:\n"
+                + "".join(self.lines[-40:])
             ) from None
         if self.reader:
             # A connection that outlives the run (ControlPersist) may hold the pipe open.
@@ -199,10 +207,8 @@ class Cluster:
     def play(self, playbook: str, *arguments: str, env: Mapping[str, str] | None = None) -> Played:
         """Run a playbook to its end, and show its output when the test fails."""
         played = self.start(playbook, *arguments, env=env).finish()
-        print(
-            f"$ ansible-playbook {playbook} {' '.join(arguments)}  # rc {played.rc}, {played.seconds:.0f} s"
-        )  # noqa: T201
-        print(tail(played.output))  # noqa: T201
+        told = f"{playbook} {' '.join(arguments)}  # rc {played.rc}, {played.seconds:.0f} s"
+        sys.stdout.write(f"$ ansible-playbook {told}\n{tail(played.output)}\n")
         return played
 
     def run(self, node: str, script: str, *, stdin: str | None = None, timeout: float = 120) -> str:
@@ -265,7 +271,7 @@ class Cluster:
 
 
 def cluster_of(name: str) -> Cluster:
-    """Return the lab's cluster, and write the inventory in which each node is reached in a way of its own."""
+    """Return the lab's cluster; each node is reached in a way of its own."""
     state = state_of(name)
     inventory = state.directory / "ways.ini"
     inventory.write_text(render_inventory(name))
@@ -283,7 +289,9 @@ def render_inventory(name: str) -> str:
         1: "ansible_host={address}",
         2: "ansible_host={address} ansible_user=ops ansible_port=2222",
         3: "ansible_host=127.0.0.1 ansible_port={port} ansible_user=alice"
-        " ansible_become_password=\"{{{{ lookup('ansible.builtin.file', inventory_dir ~ '/sudo_password') }}}}\"",
+        ' ansible_become_password="{{{{'
+        " lookup('ansible.builtin.file', inventory_dir ~ '/sudo_password')"
+        ' }}}}"',
     }
     lines = []
     for found in find_nodes(name):

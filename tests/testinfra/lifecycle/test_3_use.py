@@ -18,9 +18,9 @@ from scripts.submit_job import JobApi
 from tests.testinfra.lifecycle.support import RAY_VENV, Cluster, wait_for
 
 LONG_JOB = "python -c 'import time; time.sleep(900)'"
-WITH_TOKEN = "RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=/etc/ray/auth_token"
-WITHOUT_TOKEN = "RAY_AUTH_MODE=disabled"
-WITH_WRONG_TOKEN = "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64
+OWN_MODE = "RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=/etc/ray/auth_token"
+NO_MODE = "RAY_AUTH_MODE=disabled"
+WRONG_MODE = "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64
 
 
 def api(cluster: Cluster) -> JobApi:
@@ -43,26 +43,31 @@ def long_job(cluster: Cluster) -> Iterator[str]:
     """Run a job that does not end by itself, for the block."""
     head = api(cluster)
     job = head.submit(LONG_JOB)
-    wait_for("the long job to run", 60, lambda: head.call(f"/api/jobs/{job}")["status"] == "RUNNING" or None)
+
+    def has(status: str) -> bool | None:
+        return head.call(f"/api/jobs/{job}")["status"] == status or None
+
+    wait_for("the long job to run", 60, lambda: has("RUNNING"))
     try:
         yield job
     finally:
         head.call(f"/api/jobs/{job}/stop", {})
-        wait_for("the long job to stop", 60, lambda: head.call(f"/api/jobs/{job}")["status"] == "STOPPED" or None)
+        wait_for("the long job to stop", 60, lambda: has("STOPPED"))
 
 
-def connect(
-    cluster: Cluster, address: str, environment: str
-) -> subprocess.CompletedProcess[str]:
+def connect(cluster: Cluster, address: str, environment: str) -> subprocess.CompletedProcess[str]:
     """Return how a driver on a node fares that connects to ``address``."""
     program = f"import ray; ray.init('{address}'); print('joined', len(ray.nodes()))"
-    script = f"cd /; {environment} timeout 90 {RAY_VENV}/bin/python -c \"{program}\""
+    script = f'cd /; {environment} timeout 90 {RAY_VENV}/bin/python -c "{program}"'
     return cluster.attempt("node2", script, timeout=120)
 
 
-@pytest.mark.parametrize("path", ["/api/jobs/", "/api/version", "/api/v0/nodes", "/nodes?view=summary"])
 @pytest.mark.parametrize(
-    ("token", "code"), [pytest.param("", 401, id="no-token"), pytest.param("0" * 64, 403, id="wrong-token")]
+    "path", ["/api/jobs/", "/api/version", "/api/v0/nodes", "/nodes?view=summary"]
+)
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [pytest.param("", 401, id="no-token"), pytest.param("0" * 64, 403, id="wrong-token")],
 )
 def test_the_dashboard_refuses_whoever_has_no_token(
     cluster: Cluster, path: str, token: str, code: int
@@ -80,27 +85,28 @@ def test_the_dashboard_refuses_a_job_without_the_token(cluster: Cluster) -> None
     assert len(api(cluster).call("/api/jobs/")) == before
 
 
-@pytest.mark.parametrize(
+A_DRIVER_CONNECTS_TO = pytest.mark.parametrize(
     "address",
     [pytest.param("ray://{head}:10001", id="ray-client"), pytest.param("{head}:6379", id="gcs")],
 )
-class TestADriverOnANode:
-    """Ray client and GCS, from a node's own Ray."""
 
-    def test_is_let_in_with_the_token(self, cluster: Cluster, address: str) -> None:
-        done = connect(cluster, address.format(head=cluster.head), WITH_TOKEN)
-        assert "joined 3" in done.stdout, done.stderr[-2000:]
 
-    @pytest.mark.parametrize(
-        "environment",
-        [pytest.param(WITHOUT_TOKEN, id="no-token"), pytest.param(WITH_WRONG_TOKEN, id="wrong-token")],
-    )
-    def test_is_refused_without_it(self, cluster: Cluster, address: str, environment: str) -> None:
-        done = connect(cluster, address.format(head=cluster.head), environment)
-        said = done.stdout + done.stderr
-        assert done.returncode != 0
-        assert "joined" not in said
-        assert "token" in said.lower(), said[-2000:]
+@A_DRIVER_CONNECTS_TO
+def test_a_driver_with_the_token_is_let_in(cluster: Cluster, address: str) -> None:
+    done = connect(cluster, address.format(head=cluster.head), OWN_MODE)
+    assert "joined 3" in done.stdout, done.stderr[-2000:]
+
+
+@A_DRIVER_CONNECTS_TO
+@pytest.mark.parametrize(
+    "mode", [pytest.param(NO_MODE, id="no-token"), pytest.param(WRONG_MODE, id="wrong-token")]
+)
+def test_a_driver_without_the_token_is_refused(cluster: Cluster, address: str, mode: str) -> None:
+    done = connect(cluster, address.format(head=cluster.head), mode)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "joined" not in said
+    assert "token" in said.lower(), said[-2000:]
 
 
 def test_a_worker_whose_ray_is_killed_rejoins_without_us(cluster: Cluster) -> None:
@@ -124,7 +130,10 @@ def test_a_killed_head_comes_back_with_its_workers(cluster: Cluster) -> None:
 
 
 def test_reset_is_refused_while_a_job_runs_and_changes_nothing(cluster: Cluster) -> None:
-    units = {name: cluster.run(name, "systemctl show -p InvocationID ray") for name in cluster.names}
+    def units() -> list[str]:
+        return [cluster.run(name, "systemctl show -p InvocationID ray") for name in cluster.names]
+
+    running = units()
     with long_job(cluster) as job:
         refused = cluster.play("reset.yml")
         assert refused.rc == 2
@@ -132,15 +141,16 @@ def test_reset_is_refused_while_a_job_runs_and_changes_nothing(cluster: Cluster)
         assert "Nothing was changed." in refused.prose
         assert "run reset.yml with -e reset_force=true to lose them" in refused.prose
         assert set(refused.changed.values()) == {0}
-        assert {name: cluster.run(name, "systemctl show -p InvocationID ray") for name in cluster.names} == units
+        assert units() == running
 
 
 def test_status_shows_the_cluster_in_both_forms(cluster: Cluster, scratch: Any) -> None:
     text = cluster.play("status.yml")
     assert "Cluster mol-lifecycle: running, 3 of 3 nodes alive, Ray 2.60.0" in text.output
     assert f"Dashboard: http://{cluster.head}:8265" in text.output
-    written = cluster.play("status.yml", "-e", "status_format=json", "-e", f"status_file={scratch}/status.json")
-    status = json.loads((scratch / "status.json").read_text())
+    file = scratch / "status.json"
+    written = cluster.play("status.yml", "-e", "status_format=json", "-e", f"status_file={file}")
+    status = json.loads(file.read_text())
     assert json.dumps(status, indent=2, sort_keys=True) in written.output
     assert (status["state"], status["ray_version"], status["jobs"]) == ("running", "2.60.0", [])
     assert [(node["name"], node["role"], node["state"]) for node in status["nodes"]] == [

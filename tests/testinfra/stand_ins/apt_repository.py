@@ -3,18 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for Docker's apt repository: builds it, signs it with a throwaway key, serves it.
 
-Its packages have the names of Docker's and bring the distribution's engine. What it shares with
-the real one is what the role meets: the address of the key, the layout, the signature, the names.
+Its packages have the names of Docker's, and in them the distribution's engine, packed anew. What
+it shares with the real one is what the role meets: the address of the key, the layout, the
+signature, the names.
 
     python3 apt_repository.py FOLDER ADDRESS PORT
 
-FOLDER/fingerprint appears when everything is ready to be served. Needs dpkg-deb and gpg.
+FOLDER/fingerprint appears when everything is ready to be served. Needs dpkg-deb, gpg, and the
+distribution's packages in apt's archive.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -22,13 +25,15 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 VERSION = "1.0-standin1"
-PACKAGES = {
-    "docker-ce": "docker.io, iptables, docker-ce-cli, containerd.io",
-    "docker-ce-cli": "docker-cli | docker.io",
-    "containerd.io": "containerd",
-    "docker-buildx-plugin": "",
-    "docker-compose-plugin": "",
-}
+ARCHIVE = Path("/var/cache/apt/archives")
+# Name, the distribution's package that is in it (where there is one), what it needs besides.
+PACKAGES = (
+    ("docker-ce", "docker.io", "docker-ce-cli, containerd.io"),
+    ("docker-ce-cli", "docker-cli", ""),
+    ("containerd.io", "", "containerd"),
+    ("docker-buildx-plugin", "", ""),
+    ("docker-compose-plugin", "", ""),
+)
 
 
 def main() -> None:
@@ -59,7 +64,7 @@ def build(system: Path, codename: str) -> None:
     index = suite / "stable" / f"binary-{machine}" / "Packages"
     for path in (pool, index.parent):
         path.mkdir(parents=True, exist_ok=True)
-    index.write_text("\n".join(package(system, pool, name, machine) for name in PACKAGES))
+    index.write_text("\n".join(package(system, pool, row, machine) for row in PACKAGES))
     data = index.read_bytes()
     shown = index.relative_to(suite)
     (suite / "Release").write_text(
@@ -69,24 +74,37 @@ def build(system: Path, codename: str) -> None:
     )
 
 
-def package(system: Path, pool: Path, name: str, machine: str) -> str:
-    """Make one empty package and return its entry in the list."""
+def package(system: Path, pool: Path, row: tuple[str, str, str], machine: str) -> str:
+    """Make one package and return its entry in the list."""
+    name, origin, needs = row
     root = pool / name
+    depends = unpack(origin, root) if origin else ""
     (root / "DEBIAN").mkdir(parents=True, exist_ok=True)
-    depends = f"Depends: {PACKAGES[name]}\n" if PACKAGES[name] else ""
+    both = ", ".join(words for words in (depends, needs) if words)
     control = (
-        f"Package: {name}\nVersion: {VERSION}\nArchitecture: {machine}\n{depends}"
-        "Maintainer: rackforge tests <nobody@example.org>\n"
+        f"Package: {name}\nVersion: {VERSION}\nArchitecture: {machine}\n"
+        + (f"Depends: {both}\n" if both else "")
+        + "Maintainer: rackforge tests <nobody@example.org>\n"
         f"Description: stand-in for {name}, for tests\n"
     )
     (root / "DEBIAN" / "control").write_text(control)
     deb = pool / f"{name}_{VERSION}_{machine}.deb"
-    run("dpkg-deb", "--root-owner-group", "--build", str(root), str(deb))
+    run("dpkg-deb", "-Znone", "--build", str(root), str(deb))
     data = deb.read_bytes()
     return (
         f"{control}Filename: {deb.relative_to(system)}\nSize: {len(data)}\n"
         f"SHA256: {hashlib.sha256(data).hexdigest()}\n"
     )
+
+
+def unpack(origin: str, root: Path) -> str:
+    """Lay out a package of the distribution and return what it depends on."""
+    for deb in ARCHIVE.glob(f"{origin}_*.deb"):
+        run("dpkg-deb", "--raw-extract", str(deb), str(root))
+        control = (root / "DEBIAN" / "control").read_text()
+        found = re.search(r"^Depends: (.*)$", control, re.MULTILINE)
+        return found[1] if found else ""
+    return ""
 
 
 def sign(folder: Path, system: Path) -> None:
