@@ -117,6 +117,10 @@ molecule: setup ## One scenario: make molecule SCENARIO=docker
 molecule-%: setup
 	@scripts/scenario $*
 
+.PHONY: test-slow
+test-slow: setup ## Kill runs at 20 task boundaries (half an hour; BOUNDARIES="provision:3,9 reset:5" for some)
+	@.venv/bin/python -m tests.slow.interruptions $(if $(BOUNDARIES),--boundaries $(BOUNDARIES))
+
 .PHONY: lab-up
 lab-up: .venv/.ready-run ## Boot test nodes (NODES, OS, NAME, RUNTIME)
 	@$(LAB) up --name $(NAME) --nodes $(NODES) --os $(OS) --runtime $(RUNTIME)

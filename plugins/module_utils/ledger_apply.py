@@ -10,6 +10,7 @@ import fcntl
 import os
 import pwd
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -24,6 +25,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
     FileState,
     RoleRecord,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_action import (
+    Action,
+    Kind,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firewall import (
     NFT,
     SAVERS,
@@ -31,17 +36,17 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firew
     undo_nft,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
+    left_behind,
     mounts_below,
     parse_apt_removals,
     parse_mounts,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
-    Action,
-    Kind,
     cut_block,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_read import (
     NodeReader,
+    read_processes,
     read_text,
     sysctl_path,
 )
@@ -51,6 +56,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_store
 )
 
 LOCK_SECONDS = 180
+KILL_SECONDS = 10
 _DPKG_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
 
 _SYSTEMCTL = {
@@ -145,10 +151,16 @@ class Restorer:
     def _stop_unit(self, unit: str, group: str) -> None:
         """Stop a unit and what its service manager lets live on (KillMode=process)."""
         self._systemctl("stop", [unit])
-        kill = f"/sys/fs/cgroup{group}/cgroup.kill"
-        if unit.endswith(".service") and os.path.exists(kill):
-            with open(kill, "w", encoding="ascii") as stream:
-                stream.write("1")
+        if not unit.endswith(".service"):
+            return
+        until = time.monotonic() + KILL_SECONDS
+        while pids := left_behind(read_processes(), group):
+            if time.monotonic() > until:
+                raise ApplyError(f"processes {', '.join(map(str, pids))} do not end")
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
 
     def _undo_firewall(self, record: RoleRecord, _tools: list[str]) -> None:
         """Take Docker's rules out; only then can it be told which nft tables are left empty."""

@@ -97,21 +97,6 @@ def _only_policies(table: Table) -> bool:
     return not table.rules and all(policy != "-" for policy in table.policies.values())
 
 
-def describe_iptables(program: str, undo: str) -> list[str]:
-    """Return one line for each change in the input that ``undo_iptables`` made."""
-    table, lines = "", []
-    for line in undo.splitlines():
-        if line.startswith("*"):
-            table = line[1:]
-        elif line.startswith("-D "):
-            lines.append(f"{program} -t {table}: rule {line[3:]}")
-        elif line.startswith("-X "):
-            lines.append(f"{program} -t {table}: chain {line[3:]}")
-        elif line.startswith(":"):
-            lines.append(f"{program} -t {table}: policy {' '.join(line[1:].split()[:2])}")
-    return lines
-
-
 @dataclass(frozen=True)
 class NftChain:
     """One chain of ``nft list ruleset``: is it a hook, its policy, how many rules it has."""

@@ -117,6 +117,30 @@ def _unit(stanza: str) -> UnitState:
     )
 
 
+@dataclass(frozen=True)
+class Process:
+    """A running process: its number, its parent's, and the text of its cgroup file."""
+
+    pid: int
+    parent: int
+    cgroup: str
+
+
+def left_behind(processes: Sequence[Process], group: str) -> tuple[int, ...]:
+    """Return the processes in control group ``group`` and all that they started.
+
+    A container's processes are in groups of their own; only their shim is in its engine's.
+    """
+    inside = re.compile(rf":{re.escape(group)}(/.*)?$", re.MULTILINE)
+    found = {process.pid for process in processes if inside.search(process.cgroup)}
+    grown = True
+    while grown:
+        more = {p.pid for p in processes if p.parent in found} - found
+        found |= more
+        grown = bool(more)
+    return tuple(sorted(found))
+
+
 def parse_mounts(text: str) -> tuple[str, ...]:
     """Return the mount points of ``/proc/self/mountinfo``, in the order of mounting."""
     points = [line.split(" ")[4] for line in text.splitlines() if line.count(" ") > 5]

@@ -12,7 +12,6 @@ import hashlib
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger import (
@@ -22,6 +21,12 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
     NodeState,
     RoleRecord,
     UnitState,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_action import (
+    Action,
+    Kind,
+    Left,
+    Plan,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firewall import (
     SAVERS,
@@ -42,106 +47,6 @@ _PROTECTED = (
     *("/var/opt", "/var/run", "/var/spool"),
     *("/var/lib/apt", "/var/lib/dpkg", "/var/lib/rackforge", "/var/lib/rpm", "/var/lib/systemd"),
 )
-
-
-class Kind(IntEnum):
-    """What is done to a thing, in the order in which it is done."""
-
-    DROP_PACKAGE = -1
-    REPAIR_PACKAGE = 0
-    STOP_UNIT = 1
-    UNMASK_UNIT = 2
-    DISABLE_UNIT = 3
-    UNDO_FIREWALL = 4
-    DELETE_INTERFACE = 5
-    PURGE_PACKAGE = 7
-    REMOVE_PACKAGE = 8
-    MARK_AUTO = 9
-    DELETE_FILE = 10
-    RESTORE_FILE = 11
-    CUT_BLOCK = 12
-    REMOVE_TREE = 13
-    EMPTY_TREE = 14
-    CREATE_DIRECTORY = 15
-    SET_DIRECTORY = 16
-    REMOVE_PARENT = 17
-    SET_SYSCTL = 18
-    DELETE_USER = 19
-    DELETE_GROUP = 20
-    RELOAD_SYSTEMD = 21
-    RESET_FAILED = 22
-    ENABLE_UNIT = 23
-    MASK_UNIT = 24
-    START_UNIT = 25
-    RESTART_UNIT = 26
-
-
-# These change what else there is to do, so everything is looked at again after them.
-FIRST = (Kind.DROP_PACKAGE, Kind.REPAIR_PACKAGE)
-
-_SENTENCES = {
-    Kind.DROP_PACKAGE: ("drop half-installed package {}", "half installed", ABSENT),
-    Kind.REPAIR_PACKAGE: ("finish the interrupted update of {}", "half updated", "updated"),
-    Kind.STOP_UNIT: ("stop unit {}", "running", "stopped"),
-    Kind.UNMASK_UNIT: ("unmask unit {}", "masked", "not masked"),
-    Kind.DISABLE_UNIT: ("disable unit {}", "enabled", "disabled"),
-    Kind.UNDO_FIREWALL: ("remove Docker's rules from {}", "Docker's rules", "none of them"),
-    Kind.DELETE_INTERFACE: ("delete interface {}", "present", ABSENT),
-    Kind.PURGE_PACKAGE: ("purge package {}", "installed", ABSENT),
-    Kind.REMOVE_PACKAGE: ("remove package {}", "installed", "configuration only"),
-    Kind.MARK_AUTO: ("mark package {} as a dependency again", "manual", "automatic"),
-    Kind.DELETE_FILE: ("delete file {}", "present", ABSENT),
-    Kind.RESTORE_FILE: ("restore file {}", "changed", "as it was"),
-    Kind.CUT_BLOCK: ("cut our block out of {}", "with our block", "without it"),
-    Kind.REMOVE_TREE: ("remove directory {} and what is in it", "present", ABSENT),
-    Kind.EMPTY_TREE: ("empty directory {}", "with content", "empty"),
-    Kind.CREATE_DIRECTORY: ("create directory {} again", ABSENT, "present"),
-    Kind.SET_DIRECTORY: ("restore mode and owner of {}", "changed", "as they were"),
-    Kind.REMOVE_PARENT: ("remove empty directory {}", "present", ABSENT),
-    Kind.SET_SYSCTL: ("set sysctl {} back to '{value}'", "changed", "{value}"),
-    Kind.DELETE_USER: ("delete user {}", "present", ABSENT),
-    Kind.DELETE_GROUP: ("delete group {}", "present", ABSENT),
-    Kind.RELOAD_SYSTEMD: ("reload {}", "", ""),
-    Kind.RESET_FAILED: ("clear the failed state of {}", "failed", "not failed"),
-    Kind.ENABLE_UNIT: ("enable unit {} again", "disabled", "enabled"),
-    Kind.MASK_UNIT: ("mask unit {} again", "not masked", "masked"),
-    Kind.START_UNIT: ("start unit {} again", "stopped", "running"),
-    Kind.RESTART_UNIT: ("restart unit {}", "with our settings", "with its own"),
-}
-
-
-@dataclass(frozen=True, order=True)
-class Action:
-    """One thing to undo."""
-
-    kind: Kind
-    target: str
-    value: str = ""
-
-    def sentence(self) -> str:
-        """Return what is done, as a user reads it."""
-        return _SENTENCES[self.kind][0].format(self.target, value=self.value)
-
-    def diff(self) -> tuple[str, str]:
-        """Return one line for how the thing stands and one for how it will stand."""
-        before, after = _SENTENCES[self.kind][1:]
-        return f"{self.target}: {before}", f"{self.target}: {after.format(value=self.value)}"
-
-
-@dataclass(frozen=True, order=True)
-class Left:
-    """Something that could not be undone, and why."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to undo, in order, and what will stay."""
-
-    actions: tuple[Action, ...] = ()
-    left: tuple[Left, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,10 +180,13 @@ def _broken(record: RoleRecord, present: NodeState, outlook: Outlook) -> list[Ac
 def _companions(record: RoleRecord, present: NodeState, outlook: Outlook) -> set[str]:
     """Return the dependencies that came with our packages and that nothing else wants."""
     before, now = record.before.packages or {}, present.packages or {}
+    leftovers = [name for name, state in now.items() if state == CONFIG_FILES]
+    needing = [name for name in outlook.dependants if name in present.auto]
     candidates = {
         name
-        for name in (*outlook.unneeded, *(n for n in outlook.dependants if n in present.auto))
-        if before.get(name) in _GONE
+        for name in (*outlook.unneeded, *needing, *leftovers)
+        if now.get(name) != before.get(name)
+        and before.get(name) in _GONE
         and name in outlook.closure
         and name not in record.declared.packages
     }

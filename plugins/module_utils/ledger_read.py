@@ -30,12 +30,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firew
     SAVERS,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
-    BROKEN,
     DPKG_QUERY,
-    REINSTALL,
+    INSTALLED,
     RPM_QUERY,
     UNIT_PROPERTIES,
     Dpkg,
+    Process,
+    left_behind,
     parse_apt_removals,
     parse_depends,
     parse_dnf_removals,
@@ -144,7 +145,8 @@ class NodeReader:
         argv = ["systemctl", "show", f"--property={UNIT_PROPERTIES}", "--", SLICE, *named]
         states = parse_units([SLICE, *named], self._command.need(argv))
         top = states.pop(SLICE).group
-        return {name: _with_leftovers(name, state, top) for name, state in states.items()}
+        processes = read_processes()
+        return {n: _with_leftovers(n, state, top, processes) for n, state in states.items()}
 
     def _apt_removals(
         self, ours: tuple[str, ...], declared: tuple[str, ...], half: bool
@@ -183,7 +185,7 @@ class NodeReader:
 
 
 def _half(present: NodeState) -> bool:
-    return any(state in (BROKEN, REINSTALL) for state in (present.packages or {}).values())
+    return any(state != INSTALLED for state in (present.packages or {}).values())
 
 
 def read_file(path: str) -> FileState:
@@ -206,16 +208,22 @@ def read_file(path: str) -> FileState:
     return replace(state, kind="directory") if stat.S_ISDIR(found.st_mode) else state
 
 
-def _with_leftovers(name: str, state: UnitState, top: str) -> UnitState:
+def _with_leftovers(name: str, state: UnitState, top: str, processes: list[Process]) -> UnitState:
     """Return ``state``, or that processes of the stopped unit live on (KillMode=process)."""
-    group = state.group or f"{top}/{name}"
-    state = replace(state, group=group)
+    state = replace(state, group=state.group or f"{top}/{name}")
     if state.running or not name.endswith(".service"):
         return state
-    with suppress(OSError):
-        if "populated 1" in read_text(f"/sys/fs/cgroup{group}/cgroup.events"):
-            return replace(state, active=LINGERING)
-    return state
+    return replace(state, active=LINGERING) if left_behind(processes, state.group) else state
+
+
+def read_processes() -> list[Process]:
+    """Return all processes of the node; those that end meanwhile are left out."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            fields = read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+            found.append(Process(int(pid), int(fields[1]), read_text(f"/proc/{pid}/cgroup")))
+    return found
 
 
 def read_directory(path: str) -> DirectoryState:

@@ -55,10 +55,10 @@ def _sync_directory(path: str) -> None:
 class Store:
     """The ledger's directory: ledger.json, and backup/ with copies named by their SHA-256."""
 
-    def __init__(self, directory: str = DIRECTORY) -> None:
-        self.directory = directory
-        self.path = os.path.join(directory, "ledger.json")
-        self._backups = os.path.join(directory, "backup")
+    def __init__(self, directory: Optional[str] = None) -> None:
+        self.directory = directory or DIRECTORY
+        self.path = os.path.join(self.directory, "ledger.json")
+        self._backups = os.path.join(self.directory, "backup")
 
     def load(self) -> Ledger:
         """Return the ledger of this node, an empty one when there is none."""

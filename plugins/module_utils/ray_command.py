@@ -113,10 +113,11 @@ def release(version: str) -> tuple[int, int]:
 
 def start_arguments(node: RayStart) -> list[str]:
     """Return the arguments that follow ``ray start``."""
+    has_dashboard_grpc = release(node.version) <= LAST_WITH_DASHBOARD_GRPC
     if node.kind == "head":
         arguments = ["--head", "--disable-usage-stats", f"--dashboard-host={node.node_address}"]
         arguments += [f"{flag}={node.port(name)}" for flag, name in HEAD_PORT_FLAGS]
-        if release(node.version) <= LAST_WITH_DASHBOARD_GRPC:
+        if has_dashboard_grpc:
             arguments.append(f"--dashboard-grpc-port={node.port('ray_dashboard_grpc_port')}")
     elif node.head_address:
         arguments = [f"--address={node.head_address}:{node.port('ray_gcs_port')}"]

@@ -186,13 +186,15 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
     extend,
     names,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_apply import Restorer
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_action import (
     FIRST,
     Action,
     Kind,
     Left,
     Plan,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_apply import Restorer
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
     danger,
     plan_restore,
 )

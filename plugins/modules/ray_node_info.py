@@ -100,6 +100,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_process 
 )
 
 UNIT = "ray.service"
+PROC = "/proc"
 
 
 def read_unit(command: Command) -> dict[str, Any]:
@@ -115,22 +116,30 @@ def read_unit(command: Command) -> dict[str, Any]:
     return {"unit_state": state, "restarts": int(lines.get("NRestarts") or 0)}
 
 
-def read_process() -> dict[str, Optional[str]]:
-    """Return version and address of the raylet that runs here, inside a container or not."""
-    for path in glob.glob("/proc/[0-9]*/exe"):
-        process = os.path.dirname(path)
-        try:
-            package = raylet_package_dir(os.readlink(path))
-            if not package:
-                continue
-            with open(f"{process}/root{package}/_version.py", encoding="utf-8") as file:
-                version = version_in(file.read())
-            with open(f"{process}/cmdline", "rb") as file:
-                words = file.read().decode(errors="replace").split("\0")
-        except OSError:
-            continue  # The process ended while it was being looked at.
-        return {"version": version, "address": flag_value(words, "--node_ip_address")}
-    return {"version": None, "address": None}
+def read_process(address: Optional[str]) -> dict[str, Optional[str]]:
+    """Return version and address of the raylet that runs here, inside a container or not.
+
+    Where several run (a user's own Ray beside ours), it is the one with ``address``, if any has it.
+    """
+    processes = map(os.path.dirname, sorted(glob.glob(f"{PROC}/[0-9]*/exe")))
+    found = [raylet for process in processes for raylet in read_raylet(process)]
+    ours = [raylet for raylet in found if raylet["address"] == address]
+    return (ours or found or [{"version": None, "address": None}])[0]
+
+
+def read_raylet(process: str) -> list[dict[str, Optional[str]]]:
+    """Return what a process tells if it is a raylet, nothing for another one."""
+    try:
+        package = raylet_package_dir(os.readlink(f"{process}/exe"))
+        if not package:
+            return []
+        with open(f"{process}/root{package}/_version.py", encoding="utf-8") as file:
+            version = version_in(file.read())
+        with open(f"{process}/cmdline", "rb") as file:
+            words = file.read().decode(errors="replace").split("\0")
+    except OSError:
+        return []  # The process ended while it was being looked at.
+    return [{"version": version, "address": flag_value(words, "--node_ip_address")}]
 
 
 def log_tail(command: Command, lines: int, token_file: str) -> str:
@@ -166,9 +175,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     params, command = module.params, Command(module)
-    seen = {**read_unit(command), **read_process()}
-    if params["expect"]:
-        wrong = judge_node(params["name"], params["expect"], seen, params["cluster_nodes"])
+    expect = params["expect"]
+    seen = {**read_unit(command), **read_process(expect["address"] if expect else None)}
+    if expect:
+        wrong = judge_node(params["name"], expect, seen, params["cluster_nodes"])
         if wrong:
             tail = log_tail(command, params["log_lines"], params["token_file"])
             module.fail_json(

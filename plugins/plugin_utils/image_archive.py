@@ -57,8 +57,9 @@ def read_archive(path: str) -> ImageArchive:
     except ImageArchiveError:
         raise
     except _UNREADABLE as error:
+        said = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
         raise ImageArchiveError(
-            f"{path}: saw no image archive ({error}), expected what 'docker save' writes"
+            f"{path}: saw no image archive ({said}), expected what 'docker save' writes"
         ) from error
 
 

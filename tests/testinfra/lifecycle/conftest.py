@@ -40,7 +40,7 @@ def canary(cluster: Cluster) -> str:
 @pytest.fixture
 def scratch(cluster: Cluster, request: pytest.FixtureRequest) -> Path:
     """A directory for what a test writes, beside the inventory; it goes with the lab."""
-    path = cluster.directory / "scratch" / request.node.name
+    path: Path = cluster.directory / "scratch" / request.node.name
     path.mkdir(parents=True, exist_ok=True)
     return path
 

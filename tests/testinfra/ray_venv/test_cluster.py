@@ -104,7 +104,8 @@ def test_killed_worker_rejoins_without_us(cluster: Cluster, worker: Any) -> None
     worker.check_output("pkill -KILL --exact raylet")
 
     def rejoined() -> bool:
-        return cluster.nodes().get(address, {}).get("node_id", before) != before
+        node = cluster.nodes().get(address)
+        return node is not None and bool(node["node_id"] != before)
 
     until(rejoined, f"a new Ray at {address}")
     assert worker.service("ray").is_running

@@ -84,11 +84,11 @@ class Registry(BaseHTTPRequestHandler):
     archive: Archive
     protocol_version = "HTTP/1.1"
 
-    def do_HEAD(self) -> None:  # noqa: N802 (the name that http.server calls)
+    def do_HEAD(self) -> None:
         """Answer without a body."""
         self._answer()
 
-    def do_GET(self) -> None:  # noqa: N802 (the name that http.server calls)
+    def do_GET(self) -> None:
         """Answer with the manifest or a blob."""
         self._answer()
 

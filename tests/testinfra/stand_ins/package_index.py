@@ -26,7 +26,7 @@ def project_of(wheel: str) -> str:
 class Index(SimpleHTTPRequestHandler):
     """Lists a project's wheels at /simple/PROJECT/, and serves each of them below that."""
 
-    def do_GET(self) -> None:  # noqa: N802 (the name that http.server calls)
+    def do_GET(self) -> None:
         """Answer with a page of links or with a wheel."""
         found = re.fullmatch(r"/simple/([a-z0-9-]+)/", self.path)
         if found is None:

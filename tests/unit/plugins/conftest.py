@@ -1,4 +1,4 @@
-"""Settings of the property tests: the same examples in every run, no clock, no folder left behind."""
+"""Settings of the property tests: the same examples in every run, and no clock."""
 
 from __future__ import annotations
 

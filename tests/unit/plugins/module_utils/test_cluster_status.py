@@ -34,9 +34,7 @@ HEAD: dict[str, Any] = {
         pytest.param(
             AWAY, {}, HEAD, "unreachable", "node2 did not answer. timed out", id="unreachable"
         ),
-        pytest.param(
-            {}, {}, HEAD, "unreachable", "the node was not asked", id="outside-the-limit"
-        ),
+        pytest.param({}, {}, HEAD, "unreachable", "the node was not asked", id="outside-the-limit"),
         pytest.param(
             PROBE, {"unit_state": "missing"}, HEAD, "not-installed", "run provision.yml", id="new"
         ),

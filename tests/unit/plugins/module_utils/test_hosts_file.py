@@ -96,9 +96,7 @@ def test_the_block_is_made_replaced_and_removed(
     assert with_block(text, "os_base", entries, keep) == expected
 
 
-OTHER_LINES = st.text(
-    alphabet=st.sampled_from("ab #.1\t\x0b\x0c\r\x1c\u2028é"), max_size=12
-)
+OTHER_LINES = st.text(alphabet=st.sampled_from("ab #.1\t\x0b\x0c\r\x1c\u2028é"), max_size=12)
 NAMES = st.sampled_from(["head", "w1", "w2", "w3"])
 ADDRESSES = st.sampled_from(["198.18.1.1", "198.18.1.2", "198.18.1.30", "fd00::1"])
 NAME_LISTS = st.lists(NAMES, min_size=1, max_size=2, unique=True)
@@ -108,7 +106,9 @@ LINES = st.lists(OTHER_LINES | st.sampled_from([BEGIN[:-1], END[:-1], "198.18.1.
 
 
 @given(st.builds("\n".join, LINES), ENTRIES, st.lists(NAMES))
-def test_twice_is_as_good_as_once(text: str, entries: dict[str, list[str]], keep: list[str]) -> None:
+def test_twice_is_as_good_as_once(
+    text: str, entries: dict[str, list[str]], keep: list[str]
+) -> None:
     once = with_block(text, "os_base", entries, keep)
     assert with_block(once, "os_base", entries, keep) == once
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger import UnitState
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
+    Process,
+    left_behind,
     mounts_below,
     parse_apt_removals,
     parse_depends,
@@ -75,8 +77,8 @@ def test_recorded_dpkg_query_knows_docker_as_installed(system: str) -> None:
 
 
 def test_recommendations_lose_versions_and_keep_alternatives() -> None:
-    text = "a\tall\tii \tneedrestart (>= 3.1~), b | c:any, libx-1.0\n"
-    assert parse_dpkg(text).recommends["a"] == ("needrestart", "b", "c", "libx-1.0")
+    text = "xz\tall\tii \tneedrestart (>= 3.1~), bc | dc:any, libx-1.0\n"
+    assert parse_dpkg(text).recommends["xz"] == ("needrestart", "bc", "dc", "libx-1.0")
 
 
 def test_extended_states_names_automatic_packages_only() -> None:
@@ -156,7 +158,8 @@ def test_closure_has_dependencies_and_recommendations(system: str) -> None:
 
 
 def test_alternatives_of_a_dependency_are_in_the_closure() -> None:
-    assert parse_depends("a\n |Depends: b\n  Depends: c\n  Depends: <virtual>\n") == {"a", "b", "c"}
+    text = "aa\n |Depends: bb\n  Depends: cc\n  Depends: <virtual>\n"
+    assert parse_depends(text) == {"aa", "bb", "cc"}
 
 
 @pytest.mark.parametrize("system", ["debian12", "debian13"])
@@ -189,3 +192,28 @@ def test_recorded_containers_have_mounts_below_dockers_directory(system: str) ->
     below = mounts_below(points, "/var/lib/docker")
     assert len(below) == 2
     assert all(point.endswith("/merged") for point in below)
+
+
+SHIM = (
+    "9:name=systemd:/lab/system.slice/containerd.service\n0::/lab/system.slice/containerd.service\n"
+)
+PROCESSES = [
+    Process(1, 0, "0::/lab/init.scope\n"),
+    Process(10, 1, SHIM),
+    Process(11, 10, "0::/docker/abc\n"),
+    Process(12, 11, "0::/docker/abc\n"),
+    Process(20, 1, "0::/lab/docker/x/system.slice/containerd.service\n"),
+    Process(30, 1, "0::/lab/system.slice/containerd.service.d\n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        pytest.param("/lab/system.slice/containerd.service", (10, 11, 12), id="shim-and-container"),
+        pytest.param("/lab/system.slice/docker.service", (), id="nothing-left"),
+        pytest.param("/lab/docker/x/system.slice/containerd.service", (20,), id="nested-node"),
+    ],
+)
+def test_processes_left_behind_by_a_unit(group: str, expected: tuple[int, ...]) -> None:
+    assert left_behind(PROCESSES, group) == expected

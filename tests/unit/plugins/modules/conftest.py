@@ -71,7 +71,9 @@ def node(
 ) -> Node:
     """A node without programs; a test says which there are."""
     made = Node(tmp_path_factory.mktemp("node"), capsys)
-    monkeypatch.setattr(AnsibleModule, "run_command", lambda _self, *a, **k: made.run_command(*a, **k))
+    monkeypatch.setattr(
+        AnsibleModule, "run_command", lambda _self, *a, **k: made.run_command(*a, **k)
+    )
     monkeypatch.setattr(
         AnsibleModule, "get_bin_path", lambda _self, *a, **k: made.get_bin_path(*a, **k)
     )

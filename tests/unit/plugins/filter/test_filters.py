@@ -1,0 +1,80 @@
+"""Claims about the filters as a template calls them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.rackforge.gpu_cluster.plugins.filter.cluster_hosts import (
+    FilterModule as ClusterHosts,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.filter.ray_reserved_ports import (
+    FilterModule as RayReservedPorts,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.filter.ray_unit import (
+    FilterModule as RayUnit,
+)
+
+
+def host(address: str | None, hostname: str) -> dict[str, Any]:
+    """Return the variables of a host that was probed."""
+    node = {"node_address": address, "hostname": hostname}
+    return {"ansible_facts": {"gpu_cluster": node}}
+
+
+@pytest.mark.parametrize(
+    ("hostvars", "expected"),
+    [
+        pytest.param(
+            {"head": host("198.18.1.10", "gpu-01"), "w1": host("198.18.1.11", "w1")},
+            {"198.18.1.10": ["head", "gpu-01"], "198.18.1.11": ["w1"]},
+            id="hostname-added-where-it-differs",
+        ),
+        pytest.param(
+            {"head": host("198.18.1.10", "head"), "w1": {"ansible_facts": {}}, "w2": {}},
+            {"198.18.1.10": ["head"]},
+            id="members-without-facts-left-out",
+        ),
+        pytest.param({"w1": host(None, "w1")}, {}, id="no-address-found"),
+        pytest.param(
+            {"localhost": host("198.18.1.10", "gpu-01")},
+            {"198.18.1.10": ["gpu-01"]},
+            id="localhost-stays-the-machine-itself",
+        ),
+        pytest.param(
+            {"localhost": host("198.18.1.10", "localhost.localdomain")}, {}, id="no-name-at-all"
+        ),
+        pytest.param(
+            {"10.0.0.5": host("198.18.1.10", "gpu-01"), "fd00::5": host("198.18.1.11", "gpu-02")},
+            {"198.18.1.10": ["gpu-01"], "198.18.1.11": ["gpu-02"]},
+            id="inventory-of-addresses",
+        ),
+    ],
+)
+def test_members_are_listed_by_address(
+    hostvars: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
+    assert ClusterHosts().filters()["cluster_hosts"](hostvars, list(hostvars)) == expected
+
+
+def test_only_the_members_asked_for_are_listed() -> None:
+    hostvars = {"head": host("198.18.1.10", "head"), "nas": host("198.18.1.99", "nas")}
+    assert ClusterHosts().filters()["cluster_hosts"](hostvars, ["head"]) == {
+        "198.18.1.10": ["head"]
+    }
+
+
+def test_reserved_ports_follow_the_hosts_variables() -> None:
+    reserve = RayReservedPorts().filters()["ray_reserved_ports"]
+    assert reserve({"ray_gcs_port": 6380, "ansible_host": "x"}).startswith("6380,8000,")
+    with pytest.raises(AnsibleFilterError, match="ray_gcs_port: saw 'x', expected a port"):
+        reserve({"ray_gcs_port": "x"})
+
+
+def test_a_wrong_setting_reaches_the_user_as_a_sentence() -> None:
+    ray_unit = RayUnit().filters()["ray_unit"]
+    settings = {"kind": "head", "version": "2.60.0", "node_address": "198.18.1.10"}
+    assert ray_unit(settings)["arguments"][0] == "--head"
+    with pytest.raises(AnsibleFilterError, match="ray_num_cpus: saw 'x', expected a whole number"):
+        ray_unit({**settings, "num_cpus": "x"})

@@ -1,0 +1,108 @@
+"""Claims about the ray_node_info module, with a folder in place of /proc."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.modules import ray_node_info
+from ansible_collections.rackforge.gpu_cluster.plugins.modules.ray_node_info import main
+
+from tests.unit.plugins.modules.conftest import Node
+
+ACTIVE = "LoadState=loaded\nActiveState=active\nSubState=running\nNRestarts=3\n"
+EXPECT = {"address": "198.18.1.11", "version": "2.60.0"}
+
+
+@pytest.fixture(autouse=True)
+def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with one process, which is no Ray."""
+    monkeypatch.setattr(ray_node_info, "PROC", str(tmp_path / "proc"))
+    run_process(tmp_path / "proc" / "1", "/usr/lib/systemd/systemd", [])
+    return tmp_path / "proc"
+
+
+def run_process(folder: Path, executable: str, words: list[str]) -> None:
+    """Lay down a process as the kernel shows it."""
+    folder.mkdir(parents=True)
+    (folder / "exe").symlink_to(executable)
+    (folder / "cmdline").write_bytes(b"\0".join(word.encode() for word in words) + b"\0")
+
+
+def run_raylet(folder: Path, version: str, address: str) -> None:
+    """Lay down a raylet with its package."""
+    raylet = "/opt/ray/core/src/ray/raylet/raylet"
+    run_process(folder, raylet, ["raylet", f"--node_ip_address={address}", "--x=y"])
+    (folder / "root/opt/ray").mkdir(parents=True)
+    (folder / "root/opt/ray/_version.py").write_text(f'version = "{version}"\n')
+
+
+@pytest.mark.parametrize(
+    ("shown", "state", "restarts"),
+    [
+        pytest.param(ACTIVE, "active", 3, id="runs"),
+        pytest.param(
+            "LoadState=not-found\nActiveState=inactive\nSubState=dead\nNRestarts=0\n",
+            "missing",
+            0,
+            id="no-unit",
+        ),
+        pytest.param(
+            "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nNRestarts=9\n",
+            "restarting",
+            9,
+            id="tries-again-and-again",
+        ),
+        pytest.param("", "missing", 0, id="no-answer"),
+    ],
+)
+def test_the_unit_is_read(node: Node, shown: str, state: str, restarts: int) -> None:
+    node.answers("systemctl show ray.service", (0, shown, ""))
+    result = node.run(main, name="w1")
+    assert (result["unit_state"], result["restarts"]) == (state, restarts)
+    assert (result["changed"], result["version"], result["address"]) == (False, None, None)
+
+
+def test_a_failure_shows_the_log_without_the_token(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    node.answers("systemctl show", (0, ACTIVE.replace("active", "failed"), ""))
+    node.answers("journalctl --unit ray.service --lines 2", (0, "one\ntoken s3cret refused\n", ""))
+    result = node.run(
+        main, name="w1", expect=EXPECT, log_lines=2, token_file=str(tmp_path / "token")
+    )
+    assert result["failed"] is True
+    assert result["msg"] == (
+        "w1: unit ray.service is failed, expected active; see 'journalctl --unit ray.service' on"
+        " the node\nLast lines of w1's Ray log:\none\ntoken ******** refused"
+    )
+
+
+def test_an_empty_log_is_said_to_be_empty(node: Node, tmp_path: Path) -> None:
+    node.answers("systemctl show", (0, "", ""))
+    node.answers("journalctl", (0, "", ""))
+    result = node.run(main, name="w1", expect=EXPECT, token_file=str(tmp_path / "none"))
+    assert result["msg"].endswith("Last lines of w1's Ray log:\n(the log is empty)")
+
+
+def test_version_and_address_come_from_the_running_raylet(node: Node, proc: Path) -> None:
+    run_raylet(proc / "200", "2.59.0", "198.18.1.11")
+    node.answers("systemctl show", (0, ACTIVE, ""))
+    result = node.run(main, name="w1")
+    assert (result["version"], result["address"]) == ("2.59.0", "198.18.1.11")
+
+
+def test_a_users_own_ray_beside_ours_is_not_mistaken_for_it(node: Node, proc: Path) -> None:
+    run_raylet(proc / "200", "2.9.3", "127.0.0.1")
+    run_raylet(proc / "300", "2.60.0", "198.18.1.11")
+    node.answers("systemctl show", (0, ACTIVE, ""))
+    nodes = [{"address": "198.18.1.11", "state": "ALIVE"}]
+    result = node.run(main, name="w1", expect=EXPECT, cluster_nodes=nodes)
+    assert (result.get("failed"), result["version"]) == (None, "2.60.0")
+
+
+def test_a_node_as_expected_passes(node: Node, proc: Path) -> None:
+    run_raylet(proc / "200", "2.60.0", "198.18.1.11")
+    node.answers("systemctl show", (0, ACTIVE, ""))
+    nodes = [{"address": "198.18.1.11", "state": "ALIVE"}]
+    result = node.run(main, check=True, name="w1", expect=EXPECT, cluster_nodes=nodes)
+    assert (result.get("failed"), result["version"]) == (None, "2.60.0")
