@@ -82,7 +82,8 @@ def _state(
     if unit_state != "active":
         return "stopped", f"ray.service is {unit_state}; see 'journalctl --unit ray.service' there"
     if not alive:
-        return "not-joined", head.get("error") or "ray.service runs, but the head does not see the node"
+        unseen = "ray.service runs, but the head does not see the node"
+        return "not-joined", str(head.get("error") or unseen)
     return "alive", ""
 
 
@@ -123,8 +124,9 @@ def render(status: ClusterStatus) -> str:
     rows = [("NODE", "ROLE", "ADDRESS", "STATE", "RAY", "CPU", "GPU", "MEMORY", "RESTARTS")]
     rows += [_row(node) for node in status.nodes]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        lines.append("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip())
+    lines += [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    ]
     reasons = [f"  {node.name}: {node.reason}" for node in status.nodes if node.reason]
     lines += ["", "Not alive, because:", *reasons] if reasons else []
     if status.jobs:

@@ -130,6 +130,11 @@ def judge_node(
             f"{name}: unit ray.service is {seen['unit_state']}, expected active; "
             "see 'journalctl --unit ray.service' on the node"
         ]
+    if not seen["version"]:
+        return [
+            f"{name}: unit ray.service is active, but no Ray node process (raylet) runs; "
+            "it may not have come up yet: see 'journalctl --unit ray.service' on the node"
+        ]
     wrong = [
         f"{name}: Ray's {what} is {seen[what]}, expected {wanted[what]}; run provision.yml again"
         for what in ("version", "address")

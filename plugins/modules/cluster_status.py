@@ -14,16 +14,8 @@ version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
   - Puts together what was registered for the nodes of a cluster, and prints it once as a table or as one JSON document.
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: N/A
-    description: Only reads.
-  idempotent:
-    support: N/A
-    description: Only reads.
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 options:
   cluster:
     description: The cluster's name.

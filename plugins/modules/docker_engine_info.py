@@ -15,16 +15,8 @@ author: rackforge contributors (@rackforge)
 description:
   - Waits, a bounded time, until Docker Engine answers, and returns its version. Fails at once where there is no C(docker)
     command, unless O(required=false).
-attributes:
-  check_mode:
-    support: full
-    description: The module only reads.
-  diff_mode:
-    support: N/A
-    description: The module only reads.
-  idempotent:
-    support: N/A
-    description: The module only reads.
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 options:
   timeout:
     description: Seconds to wait for the engine.

@@ -31,16 +31,8 @@ options:
       - The cluster network as V(198.18.0.0/24). The node address must lie in it when it is set.
     type: str
     default: ""
-attributes:
-  check_mode:
-    description: Reads only, so it does the same in check mode.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is nothing to compare.
-    support: none
-  idempotent:
-    description: Calling it again changes nothing.
-    support: full
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 requirements:
   - iproute2 on the node (C(ip -j))
 seealso:

@@ -41,18 +41,11 @@ options:
         waits for them again nor counts them as done.
     type: str
     default: ""
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 attributes:
   action:
     description: Runs on the control node and calls a module on the node.
-    support: full
-  check_mode:
-    description: Reads only, so it does the same in check mode.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is nothing to compare.
-    support: none
-  idempotent:
-    description: Calling it again changes nothing.
     support: full
 seealso:
   - module: rackforge.gpu_cluster.node_info

@@ -46,21 +46,14 @@ options:
     description: Whether errors fail the task. The findings are returned only when it does not fail.
     type: bool
     default: true
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 attributes:
   action:
     description: Runs on the control node only.
     support: full
   bypass_host_loop:
     description: Runs once for all hosts of the play.
-    support: full
-  check_mode:
-    description: Reads only, so it does the same in check mode.
-    support: full
-  diff_mode:
-    description: Changes nothing, so there is nothing to compare.
-    support: none
-  idempotent:
-    description: Calling it again changes nothing.
     support: full
 seealso:
   - module: rackforge.gpu_cluster.node_probe

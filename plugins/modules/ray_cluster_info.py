@@ -16,16 +16,8 @@ description:
   - Asks the dashboard API for version, nodes and jobs. Run it on the head, where the token lies.
   - With O(wait_for) it waits, a bounded time, until a node with each of these addresses is ALIVE. Nodes that do not come are
     returned in RV(missing); the module does not fail because of them.
-attributes:
-  check_mode:
-    support: full
-    description: The module only reads.
-  diff_mode:
-    support: N/A
-    description: The module only reads.
-  idempotent:
-    support: N/A
-    description: The module only reads.
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 options:
   address:
     description: The head's dashboard, such as V(http://192.0.2.10:8265).

@@ -15,16 +15,8 @@ author: rackforge contributors (@rackforge)
 description:
   - Reads the unit's state, and the version and address of the Ray that really runs, from the running process itself.
   - With O(expect) it judges the node and fails with what is wrong and the last lines of the node's Ray log.
-attributes:
-  check_mode:
-    support: full
-    description: The module only reads.
-  diff_mode:
-    support: N/A
-    description: The module only reads.
-  idempotent:
-    support: N/A
-    description: The module only reads.
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 options:
   name:
     description: The node's name in messages.
@@ -47,6 +39,10 @@ options:
     type: list
     elements: dict
     default: []
+  timeout:
+    description: Seconds that O(expect) gives a unit that was just started until its Ray node process runs.
+    type: int
+    default: 60
   log_lines:
     description: How many of the log's last lines a failure shows.
     type: int
@@ -88,6 +84,7 @@ address:
 
 import glob
 import os
+import time
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
@@ -101,6 +98,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_process 
 
 UNIT = "ray.service"
 PROC = "/proc"
+POLL_SECONDS = 1.0
 
 
 def read_unit(command: Command) -> dict[str, Any]:
@@ -142,6 +140,17 @@ def read_raylet(process: str) -> list[dict[str, Optional[str]]]:
     return [{"version": version, "address": flag_value(words, "--node_ip_address")}]
 
 
+def look(command: Command, address: Optional[str], timeout: int) -> dict[str, Any]:
+    """Return how Ray runs; wait for the process of a unit that is active but has none yet."""
+    started = time.monotonic()
+    while True:
+        seen = {**read_unit(command), **read_process(address)}
+        settled = seen["version"] or seen["unit_state"] != "active"
+        if settled or time.monotonic() - started >= timeout:
+            return seen
+        time.sleep(POLL_SECONDS)
+
+
 def log_tail(command: Command, lines: int, token_file: str) -> str:
     """Return the end of the unit's log, without the token."""
     result = command.run(
@@ -169,6 +178,7 @@ def main() -> None:
                 },
             },
             "cluster_nodes": {"type": "list", "elements": "dict", "default": []},
+            "timeout": {"type": "int", "default": 60},
             "log_lines": {"type": "int", "default": 15},
             "token_file": {"type": "path", "default": "/etc/ray/auth_token", "no_log": False},
         },
@@ -176,7 +186,7 @@ def main() -> None:
     )
     params, command = module.params, Command(module)
     expect = params["expect"]
-    seen = {**read_unit(command), **read_process(expect["address"] if expect else None)}
+    seen = look(command, expect["address"] if expect else None, params["timeout"] if expect else 0)
     if expect:
         wrong = judge_node(params["name"], expect, seen, params["cluster_nodes"])
         if wrong:

@@ -210,3 +210,13 @@ def test_what_is_wrong_with_a_node_is_said(
     seen: dict[str, Any], nodes: list[dict[str, Any]], expected: list[str]
 ) -> None:
     assert judge_node("w1", WANTED, {**SOUND, **seen}, nodes) == expected
+
+
+def test_an_active_unit_without_a_raylet_is_no_running_node() -> None:
+    seen = {"unit_state": "active", "version": None, "address": None}
+    nodes = [{"address": "198.19.1.12", "state": "ALIVE"}]
+    wanted = {"address": "198.19.1.12", "version": "2.60.0"}
+    assert judge_node("node2", wanted, seen, nodes) == [
+        "node2: unit ray.service is active, but no Ray node process (raylet) runs; "
+        "it may not have come up yet: see 'journalctl --unit ray.service' on the node"
+    ]
