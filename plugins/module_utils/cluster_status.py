@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
 GIB = 1024**3
+_HEADING = ("NODE", "ROLE", "ADDRESS", "STATE", "RAY", "CPU", "GPU", "MEMORY", "RESTARTS")
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,11 @@ def render(status: ClusterStatus) -> str:
     ]
     if status.error and status.state == "down":
         lines[1:1] = [f"The head does not answer: {status.error}"]
-    rows = [("NODE", "ROLE", "ADDRESS", "STATE", "RAY", "CPU", "GPU", "MEMORY", "RESTARTS")]
-    rows += [_row(node) for node in status.nodes]
+    rows = [_HEADING, *(_row(node) for node in status.nodes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines += [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    ]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths))
+        lines.append("  ".join(cells).rstrip())
     reasons = [f"  {node.name}: {node.reason}" for node in status.nodes if node.reason]
     lines += ["", "Not alive, because:", *reasons] if reasons else []
     if status.jobs:
