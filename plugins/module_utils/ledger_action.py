@@ -46,6 +46,14 @@ class Kind(IntEnum):
 # These change what else there is to do, so everything is looked at again after them.
 FIRST = (Kind.DROP_PACKAGE, Kind.REPAIR_PACKAGE)
 
+_PACKAGES = (
+    Kind.DROP_PACKAGE,
+    Kind.REPAIR_PACKAGE,
+    Kind.PURGE_PACKAGE,
+    Kind.REMOVE_PACKAGE,
+    Kind.MARK_AUTO,
+)
+
 _SENTENCES = {
     Kind.DROP_PACKAGE: ("drop half-installed package {}", "half installed", ABSENT),
     Kind.REPAIR_PACKAGE: ("finish the interrupted update of {}", "half updated", "updated"),
@@ -89,10 +97,16 @@ class Action:
         """Return what is done, as a user reads it."""
         return _SENTENCES[self.kind][0].format(self.target, value=self.value)
 
+    def thing(self) -> str:
+        """Return the target with its kind, where its name alone would not tell."""
+        accounts = {Kind.DELETE_USER: "user ", Kind.DELETE_GROUP: "group "}
+        package = "package " if self.kind in _PACKAGES else ""
+        return accounts.get(self.kind, package) + self.target
+
     def diff(self) -> tuple[str, str]:
         """Return one line for how the thing stands and one for how it will stand."""
         before, after = _SENTENCES[self.kind][1:]
-        return f"{self.target}: {before}", f"{self.target}: {after.format(value=self.value)}"
+        return f"{self.thing()}: {before}", f"{self.thing()}: {after.format(value=self.value)}"
 
 
 @dataclass(frozen=True, order=True)

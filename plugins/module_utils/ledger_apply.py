@@ -82,9 +82,9 @@ class Restorer:
         self._reader = reader
         self._store = store
 
-    def apply(self, record: RoleRecord, actions: Iterable[Action]) -> dict[str, str]:
-        """Carry out ``actions``; return the reason for each target that refused."""
-        reasons: dict[str, str] = {}
+    def apply(self, record: RoleRecord, actions: Iterable[Action]) -> dict[Action, str]:
+        """Carry out ``actions``; return the reason for each that was refused."""
+        reasons: dict[Action, str] = {}
         for kind, group in groupby(actions, key=lambda action: action.kind):
             batch = list(group)
             together = self._together(kind, record)
@@ -97,7 +97,7 @@ class Restorer:
 
     def _try(
         self,
-        reasons: dict[str, str],
+        reasons: dict[Action, str],
         batch: Sequence[Action],
         function: Callable[..., None],
         argument: object,
@@ -105,7 +105,7 @@ class Restorer:
         try:
             function(argument)
         except (ApplyError, CommandError, OSError) as exc:
-            reasons.update({action.target: str(exc) for action in batch})
+            reasons.update(dict.fromkeys(batch, str(exc)))
 
     def _together(self, kind: Kind, record: RoleRecord) -> Callable[[list[str]], None] | None:
         """Return what handles all actions of ``kind`` at once, if they are handled so."""

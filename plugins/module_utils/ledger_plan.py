@@ -147,7 +147,10 @@ def _packages(
     allowed = {*ours, *companions}
     strangers = [name for name in outlook.dependants if name not in allowed]
     if strangers:
-        reason = f"still needed by {', '.join(strangers)}, which the ledger does not know as ours"
+        reason = (
+            f"stays: without {', '.join(ours)} {', '.join(strangers)} would go too, and that is "
+            f"not ours; remove it yourself and run reset again"
+        )
         repairs = _broken(record, present, outlook)
         return repairs, [Left(f"package {name}", reason) for name in ours]
     actions = [

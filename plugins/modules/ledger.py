@@ -298,7 +298,7 @@ class Restoration:
         done = list(plan.actions)
         if dry:
             return self._outcome(done, plan.left, recorded=True)
-        reasons: dict[str, str] = {}
+        reasons: dict[Action, str] = {}
         for _attempt in range(PASSES):
             if not plan.actions:
                 break
@@ -328,9 +328,9 @@ class Restoration:
         )
 
 
-def _unfinished(plan: Plan, reasons: dict[str, str]) -> list[Left]:
+def _unfinished(plan: Plan, reasons: dict[Action, str]) -> list[Left]:
     return [
-        Left(action.target, reasons.get(action.target, f"did not {action.sentence()}"))
+        Left(action.thing(), reasons.get(action, f"did not {action.sentence()}"))
         for action in plan.actions
         if action.kind is not Kind.RELOAD_SYSTEMD
     ]

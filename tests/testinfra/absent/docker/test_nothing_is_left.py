@@ -11,7 +11,8 @@ from tests.testinfra.lab_nodes import differences
 
 @pytest.mark.parametrize("number", [1, 2, 3], ids=["distribution", "repository", "owner's-own"])
 def test_node_is_as_it_was_before(number: int) -> None:
-    assert differences("mol-docker", f"mol-docker-n{number}") == []
+    found = differences("mol-docker", f"mol-docker-n{number}")
+    assert not found, "\n".join(found)
 
 
 def test_container_of_the_owner_still_runs() -> None:

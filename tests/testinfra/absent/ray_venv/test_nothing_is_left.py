@@ -10,4 +10,5 @@ from tests.testinfra.lab_nodes import differences
 
 @pytest.mark.parametrize("number", [1, 2], ids=["head", "worker"])
 def test_node_is_as_it_was_before(number: int) -> None:
-    assert differences("mol-ray-venv", f"mol-ray-venv-n{number}") == []
+    found = differences("mol-ray-venv", f"mol-ray-venv-n{number}")
+    assert not found, "\n".join(found)

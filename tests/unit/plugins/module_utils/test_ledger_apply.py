@@ -82,7 +82,7 @@ def test_a_tree_that_became_a_mount_point_stays(
     monkeypatch.setattr(ledger_apply, "_mount_points", lambda: (str(tmp_path / "tree"),))
     actions = [Action(Kind.REMOVE_TREE, str(tmp_path / "tree"))]
     assert restorer(tmp_path, FakeHost()).apply(RECORD, actions) == {
-        str(tmp_path / "tree"): "is a mount point now; unmount it and run reset again"
+        actions[0]: "is a mount point now; unmount it and run reset again"
     }
     assert (tmp_path / "tree").is_dir()
 
@@ -95,11 +95,9 @@ def test_a_busy_mount_inside_keeps_the_tree(
     (inside / "data").write_text("mine\n")
     monkeypatch.setattr(ledger_apply, "_mount_points", lambda: (str(inside),))
     host = FakeHost(32, f"umount: {inside}: target is busy.")
-    reasons = restorer(tmp_path, host).apply(
-        RECORD, [Action(Kind.REMOVE_TREE, str(tmp_path / "tree"))]
-    )
-    assert reasons == {
-        str(tmp_path / "tree"): f"'umount -- {inside}' exited 32: umount: {inside}: target is busy."
+    actions = [Action(Kind.REMOVE_TREE, str(tmp_path / "tree"))]
+    assert restorer(tmp_path, host).apply(RECORD, actions) == {
+        actions[0]: f"'umount -- {inside}' exited 32: umount: {inside}: target is busy."
     }
     assert (inside / "data").read_text() == "mine\n"
 
@@ -127,7 +125,7 @@ def test_one_refusal_does_not_stop_the_rest(tmp_path: Path) -> None:
         Action(Kind.DELETE_FILE, str(tmp_path / "ours")),
     ]
     reasons = restorer(tmp_path, FakeHost(1, "Access denied")).apply(RECORD, actions)
-    assert reasons == {"x.service": "'systemctl stop -- x.service' exited 1: Access denied"}
+    assert reasons == {actions[0]: "'systemctl stop -- x.service' exited 1: Access denied"}
     assert not (tmp_path / "ours").exists()
 
 
@@ -136,6 +134,8 @@ def test_a_running_process_keeps_its_user_and_is_named(
 ) -> None:
     monkeypatch.setattr(ledger_apply, "processes_of", lambda _uid: ["sleep (42)"])
     host = FakeHost()
-    reasons = restorer(tmp_path, host).apply(RECORD, [Action(Kind.DELETE_USER, "root")])
-    assert reasons == {"root": "still runs sleep (42); end it and run reset again"}
+    action = Action(Kind.DELETE_USER, "root")
+    assert restorer(tmp_path, host).apply(RECORD, [action]) == {
+        action: "still runs sleep (42); end it and run reset again"
+    }
     assert host.calls == []

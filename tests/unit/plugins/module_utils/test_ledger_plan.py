@@ -314,11 +314,12 @@ def test_packages_that_came_with_us_go(
 
 def test_a_package_that_the_owners_needs_stays_and_is_named() -> None:
     outlook = Outlook(dependants=("compose",))
-    assert packages({}, {"docker.io": I, "compose": I}, outlook) == (
-        [],
-        (Left("package docker.io",
-              "still needed by compose, which the ledger does not know as ours"),),
-    )  # fmt: skip
+    reason = (
+        "stays: without docker.io compose would go too, and that is not ours; "
+        "remove it yourself and run reset again"
+    )
+    left = (Left("package docker.io", reason),)
+    assert packages({}, {"docker.io": I, "compose": I}, outlook) == ([], left)
 
 
 def test_a_dependency_that_needs_our_package_goes_with_it() -> None:

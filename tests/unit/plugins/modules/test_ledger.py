@@ -236,7 +236,7 @@ def test_a_purge_that_would_take_the_owners_package_is_not_made(node: Any) -> No
     result = node.run(ledger.main, role="docker", state="restored")
     assert result["left"] == [
         {
-            "path": "docker.io",
+            "path": "package docker.io",
             "reason": "apt would also remove owners-tool, which is not ours",
         }
     ]
