@@ -38,6 +38,7 @@ class Declaration:
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     firewall: bool = False
 
     def beyond(self, older: Declaration) -> Declaration:
@@ -128,6 +129,7 @@ class NodeState:
 
     ``packages`` maps every package that dpkg or rpm knows to its state (``installed``,
     ``config-files`` or ``broken``); ``auto`` are those that came as dependencies only.
+    ``images`` tells which container images were there; None where the engine did not answer.
     ``firewall`` maps the program that printed them to the packet filter's rules.
     """
 
@@ -141,6 +143,7 @@ class NodeState:
     users: Mapping[str, bool] = field(default_factory=dict)
     groups: Mapping[str, bool] = field(default_factory=dict)
     interfaces: Optional[tuple[str, ...]] = None
+    images: Mapping[str, Optional[bool]] = field(default_factory=dict)
     firewall: Optional[Mapping[str, str]] = None
 
 
@@ -182,6 +185,10 @@ class Ledger:
         return set().union(*(record.backups() for record in self.records))
 
 
+#: What a node's state holds as mappings from a name to how that stands.
+_BY_NAME = ("files", "blocks", "directories", "units", "sysctls", "users", "groups", "images")
+
+
 def extend(record: RoleRecord, more: Declaration, now: NodeState) -> RoleRecord:
     """Return ``record`` with the items of ``more`` as they stand now; no old entry changes.
 
@@ -191,7 +198,7 @@ def extend(record: RoleRecord, more: Declaration, now: NodeState) -> RoleRecord:
     before = record.before
     changes: dict[str, Any] = {
         name: {**getattr(now, name), **getattr(before, name)}
-        for name in ("files", "blocks", "directories", "units", "sysctls", "users", "groups")
+        for name in _BY_NAME
     }
     changes["packages"] = before.packages
     if before.packages is None:
@@ -248,6 +255,7 @@ def _state(data: Mapping[str, Any]) -> NodeState:
         users=data["users"],
         groups=data["groups"],
         interfaces=None if data["interfaces"] is None else tuple(data["interfaces"]),
+        images=data["images"],
         firewall=data["firewall"],
     )
 

@@ -21,6 +21,7 @@ class Kind(IntEnum):
     DISABLE_UNIT = 3
     UNDO_FIREWALL = 4
     DELETE_INTERFACE = 5
+    REMOVE_IMAGE = 6
     PURGE_PACKAGE = 7
     REMOVE_PACKAGE = 8
     MARK_AUTO = 9
@@ -62,6 +63,7 @@ _SENTENCES = {
     Kind.DISABLE_UNIT: ("disable unit {}", "enabled", "disabled"),
     Kind.UNDO_FIREWALL: ("remove Docker's rules from {}", "Docker's rules", "none of them"),
     Kind.DELETE_INTERFACE: ("delete interface {}", "present", ABSENT),
+    Kind.REMOVE_IMAGE: ("remove container image {}", "present", ABSENT),
     Kind.PURGE_PACKAGE: ("purge package {}", "installed", ABSENT),
     Kind.REMOVE_PACKAGE: ("remove package {}", "installed", "configuration only"),
     Kind.MARK_AUTO: ("mark package {} as a dependency again", "manual", "automatic"),

@@ -127,6 +127,7 @@ class Restorer:
         return {
             Kind.STOP_UNIT: lambda a: self._stop_unit(a.target, a.value),
             Kind.DELETE_INTERFACE: lambda a: self._need("ip", "link", "delete", a.target),
+            Kind.REMOVE_IMAGE: lambda a: self._need("docker", "image", "rm", a.target),
             Kind.DELETE_FILE: lambda a: os.unlink(a.target),
             Kind.RESTORE_FILE: lambda a: self._restore_file(
                 a.target, record.before.files[a.target]

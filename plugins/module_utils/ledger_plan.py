@@ -312,6 +312,11 @@ def _network(record: RoleRecord, present: NodeState) -> list[Action]:
             if name not in record.before.interfaces
             and any(fnmatchcase(name, pattern) for pattern in record.declared.interfaces)
         ]
+    actions += [
+        Action(Kind.REMOVE_IMAGE, name)
+        for name, was in record.before.images.items()
+        if was is False and present.images.get(name)
+    ]
     if record.before.firewall is not None and present.firewall is not None:
         old, new = record.before.firewall, present.firewall
         actions += [

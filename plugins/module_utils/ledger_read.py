@@ -81,6 +81,7 @@ class NodeReader:
             users={name: _exists(pwd.getpwnam, name) for name in declared.users},
             groups={name: _exists(grp.getgrnam, name) for name in declared.groups},
             interfaces=tuple(_interfaces()) if declared.interfaces else None,
+            images={name: self._image(name) for name in declared.images},
             firewall=self.firewall() if declared.firewall else None,
         )
 
@@ -106,6 +107,15 @@ class NodeReader:
             children={path: _children(path) for path in parents if os.path.isdir(path)},
             texts={path: read_text(path) for path in before.blocks if os.path.isfile(path)},
         )
+
+    def _image(self, name: str) -> Optional[bool]:
+        """Return whether the engine has an image, None when it does not answer."""
+        if self._command.find("docker") is None:
+            return False
+        result = self._command.run(["docker", "image", "inspect", "--format", "{{.Id}}", name])
+        if result.rc == 0:
+            return True
+        return False if "no such image" in result.err.lower() else None
 
     def firewall(self) -> dict[str, str]:
         """Return the rules that each program on the node prints."""

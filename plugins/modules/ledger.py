@@ -100,6 +100,11 @@ options:
     type: list
     elements: str
     default: []
+  images:
+    description: Container images that the role pulls or loads. Those that were not there before are removed.
+    type: list
+    elements: str
+    default: []
   firewall:
     description:
       - Whether the software is Docker, which writes packet-filter rules. Rules and chains of
@@ -212,6 +217,7 @@ LISTS = (
     "users",
     "groups",
     "interfaces",
+    "images",
 )
 PASSES = 4
 

@@ -35,9 +35,9 @@ T = TypeVar("T")
 # Any use of Ansible makes these, before this collection does anything and also where it never does.
 ANSIBLES_OWN = (
     Known("files", "/root/.ansible", "Ansible's own work directory"),
-    Known("files", "/root/.ansible/tmp", "Ansible's own work directory"),
+    Known("files", "/root/.ansible/tmp*", "Ansible's own; a killed run leaves files"),
     Known("files", "/home/*/.ansible", "Ansible's own work directory"),
-    Known("files", "/home/*/.ansible/tmp", "Ansible's own work directory"),
+    Known("files", "/home/*/.ansible/tmp*", "Ansible's own; a killed run leaves files"),
 )
 
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)

@@ -261,6 +261,15 @@ def test_only_new_interfaces_that_match_are_deleted() -> None:
     assert actions == ["delete interface br-new", "delete interface docker0"]
 
 
+def test_only_an_image_that_was_surely_absent_before_is_removed() -> None:
+    actions, _left = plan(
+        {"images": {"new": False, "old": True, "unknown": None, "gone": False}},
+        {"images": {"new": True, "old": True, "unknown": True, "gone": False}},
+        Declaration(images=("new", "old", "unknown", "gone")),
+    )
+    assert actions == ["remove container image new"]
+
+
 DOCKER = Declaration(packages=("docker.io",))
 
 
