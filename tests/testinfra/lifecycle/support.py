@@ -43,7 +43,7 @@ ANSIBLES_OWN = (
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)
 TASK = re.compile(r"^TASK \[(.*)\] \*+$")
 RAY_VENV = "/opt/ray/2.60.0"
-PLAY_SECONDS = 420
+PLAY_SECONDS = 900
 
 
 @dataclass(frozen=True)
