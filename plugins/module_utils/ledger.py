@@ -197,8 +197,7 @@ def extend(record: RoleRecord, more: Declaration, now: NodeState) -> RoleRecord:
     """
     before = record.before
     changes: dict[str, Any] = {
-        name: {**getattr(now, name), **getattr(before, name)}
-        for name in _BY_NAME
+        name: {**getattr(now, name), **getattr(before, name)} for name in _BY_NAME
     }
     changes["packages"] = before.packages
     if before.packages is None:
