@@ -53,6 +53,7 @@ EXCEPTIONS = (
     Known("units", "user@*.service", "login sessions, ours among them"),
     Known("units", "user-*", "login sessions, ours among them"),
     Known("units", "run-user-*.mount", "login sessions, ours among them"),
+    Known("units", "systemd-timedated.service", "started by asking for the time; goes by itself"),
     Known("mounts", "/run/user/*", "login sessions, ours among them"),
     Known("sysctls", "fs.dentry-state", "counter"),
     Known("sysctls", "fs.file-nr", "counter"),
