@@ -113,7 +113,7 @@ def test_the_dashboard_refuses_a_job_without_the_token(cluster: Cluster) -> None
 
 @pytest.mark.parametrize("service", ["ray-client", "gcs"])
 def test_a_driver_with_the_token_is_let_in(cluster: Cluster, service: str) -> None:
-    # Ray gives the server that it starts for a client half a minute; a busy machine needs another try.
+    # The server that Ray starts for a client has half a minute; a busy machine needs longer.
     wait_for(
         f"a driver with the token let in through {service}",
         300,
