@@ -146,8 +146,9 @@ class Dnf:
         self._command = command
 
     def missing(self, names: list[str]) -> list[str]:
-        """Return the packages that are not installed."""
-        return [name for name in names if self._command.run(["rpm", "--query", name]).rc != 0]
+        """Return the packages that are not installed, under this or another package's name."""
+        query = ["rpm", "--query", "--whatprovides"]
+        return [name for name in names if self._command.run([*query, name]).rc != 0]
 
     def install(self, names: list[str]) -> None:
         """Install the packages."""

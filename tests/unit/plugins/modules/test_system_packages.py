@@ -110,8 +110,8 @@ def test_an_unknown_package_is_explained(debian: Node) -> None:
 
 def test_dnf_is_used_where_there_is_no_apt(node: Node) -> None:
     node.answers("dnf", OK)
-    node.answers("rpm --query rsync", (0, "rsync-3.2.5-3.el9.x86_64\n", ""))
-    node.answers("rpm --query jq", (1, "package jq is not installed\n", ""))
+    node.answers("rpm --query --whatprovides rsync", (0, "rsync-3.2.5-3.el9.x86_64\n", ""))
+    node.answers("rpm --query --whatprovides jq", (1, "package jq is not installed\n", ""))
     result = node.run(main, names=["rsync", "jq"])
     assert (result["changed"], result["missing"]) == (True, ["jq"])
     assert node.calls[-1] == "dnf --assumeyes install jq"
