@@ -23,6 +23,7 @@ from tests.lab.paths import CACHE, FILES
 from tests.lab.platforms import (
     PLATFORMS,
     Mirror,
+    NoMirrorError,
     Platform,
     choose_mirror,
     parse_os_release,
@@ -108,7 +109,11 @@ def host_mirror() -> Mirror:
     release = parse_os_release(_read("/etc/os-release"))
     apt = Path("/etc/apt")
     paths = [apt / "sources.list", *sorted(apt.glob("sources.list.d/*"))]
-    return choose_mirror(release, [_read(path) for path in paths])
+    named = os.environ.get("LAB_DEBIAN_MIRROR", "")
+    try:
+        return choose_mirror(release, [_read(path) for path in paths], named)
+    except NoMirrorError as error:
+        raise LabError(str(error)) from error
 
 
 def host_apt_settings() -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-DEFAULT_ARCHIVE = "http://deb.debian.org/debian"
-DEFAULT_SECURITY = "http://deb.debian.org/debian-security"
+
+class NoMirrorError(ValueError):
+    """Nothing says where Debian's packages come from."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ PLATFORMS: Mapping[str, Platform] = {
 
 @dataclass(frozen=True)
 class Mirror:
-    """Where Debian packages come from."""
+    """Where Debian packages come from; ``security`` is empty where no such mirror is known."""
 
-    archive: str = DEFAULT_ARCHIVE
-    security: str = DEFAULT_SECURITY
+    archive: str
+    security: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,19 @@ class _Source:
     components: tuple[str, ...]
 
 
-def choose_mirror(os_release: Mapping[str, str], sources: Iterable[str]) -> Mirror:
-    """Return the mirror that a Debian host uses, or Debian's own on any other host."""
-    if os_release.get("ID") != "debian":
-        return Mirror()
+def choose_mirror(os_release: Mapping[str, str], sources: Iterable[str], named: str = "") -> Mirror:
+    """Return the mirror that a Debian host uses, or the one that was ``named``."""
+    if named:
+        return Mirror(named.rstrip("/"))
     codename = os_release.get("VERSION_CODENAME", "")
     entries = [entry for text in sources for entry in parse_sources(text)]
-    archive = _uri_of_suite(entries, codename)
-    security = _uri_of_suite(entries, f"{codename}-security")
-    return Mirror(archive or DEFAULT_ARCHIVE, security or DEFAULT_SECURITY)
+    archive = _uri_of_suite(entries, codename) if os_release.get("ID") == "debian" else None
+    if not archive:
+        raise NoMirrorError(
+            "no Debian mirror is known on this machine (/etc/apt names none), and nodes are built "
+            "from one; name it: LAB_DEBIAN_MIRROR=http://<mirror>/debian"
+        )
+    return Mirror(archive, _uri_of_suite(entries, f"{codename}-security") or "")
 
 
 def _uri_of_suite(entries: Iterable[_Source], suite: str) -> str | None:
@@ -103,9 +108,13 @@ def render_sources(platform: Platform, mirror: Mirror) -> str:
     keyring = "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     return (
         f"Types: deb\nURIs: {mirror.archive}\nSuites: {platform.suite} {platform.suite}-updates\n"
-        f"Components: main\n{keyring}\n"
-        f"Types: deb\nURIs: {mirror.security}\nSuites: {platform.suite}-security\n"
         f"Components: main\n{keyring}"
+        + (
+            f"\nTypes: deb\nURIs: {mirror.security}\nSuites: {platform.suite}-security\n"
+            f"Components: main\n{keyring}"
+            if mirror.security
+            else ""
+        )
     )
 
 

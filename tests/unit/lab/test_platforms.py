@@ -10,6 +10,7 @@ import pytest
 from tests.lab.platforms import (
     PLATFORMS,
     Mirror,
+    NoMirrorError,
     choose_mirror,
     parse_os_release,
     render_apt_settings,
@@ -17,7 +18,6 @@ from tests.lab.platforms import (
 )
 
 DEBIAN_12 = {"ID": "debian", "VERSION_CODENAME": "bookworm"}
-DEFAULT = Mirror("http://deb.debian.org/debian", "http://deb.debian.org/debian-security")
 
 DEB822 = """\
 Types: deb
@@ -46,40 +46,47 @@ Components: main
         pytest.param(
             DEBIAN_12,
             ["# old\ndeb [arch=amd64 signed-by=/k.gpg] http://a.example/debian bookworm main\n"],
-            Mirror("http://a.example/debian", "http://deb.debian.org/debian-security"),
+            Mirror("http://a.example/debian", ""),
             id="one-line-with-options",
         ),
-        pytest.param(
-            DEBIAN_12,
-            ["deb http://tools.example/apt tools-bookworm main\n"],
-            DEFAULT,
-            id="another-vendor-is-no-mirror",
-        ),
-        pytest.param(
-            DEBIAN_12,
-            [DEB822.replace("Types: deb\n", "Types: deb\nEnabled: no\n", 1)],
-            Mirror("http://deb.debian.org/debian", "http://mirror.example/security"),
-            id="disabled-stanza",
-        ),
-        pytest.param(
-            DEBIAN_12,
-            ["deb-src http://a.example/debian bookworm main\n"],
-            DEFAULT,
-            id="sources-only",
-        ),
-        pytest.param(
-            {"ID": "ubuntu", "VERSION_CODENAME": "noble"},
-            ["deb http://archive.example/ubuntu noble main\n"],
-            DEFAULT,
-            id="ubuntu-host",
-        ),
-        pytest.param({}, [], DEFAULT, id="nothing-known"),
     ],
 )
 def test_nodes_use_the_mirror_of_a_debian_host(
     os_release: dict[str, str], sources: list[str], expected: Mirror
 ) -> None:
     assert choose_mirror(os_release, sources) == expected
+
+
+@pytest.mark.parametrize(
+    ("os_release", "sources"),
+    [
+        pytest.param(
+            DEBIAN_12, ["deb http://tools.example/apt tools-bookworm main\n"], id="another-vendor"
+        ),
+        pytest.param(
+            DEBIAN_12,
+            [DEB822.replace("Types: deb\n", "Types: deb\nEnabled: no\n", 1)],
+            id="disabled-stanza",
+        ),
+        pytest.param(
+            DEBIAN_12, ["deb-src http://a.example/debian bookworm main\n"], id="sources-only"
+        ),
+        pytest.param(
+            {"ID": "ubuntu", "VERSION_CODENAME": "noble"},
+            ["deb http://archive.example/ubuntu noble main\n"],
+            id="ubuntu-host",
+        ),
+        pytest.param({}, [], id="nothing-known"),
+    ],
+)
+def test_without_a_mirror_the_lab_says_how_to_name_one(
+    os_release: dict[str, str], sources: list[str]
+) -> None:
+    with pytest.raises(NoMirrorError, match="LAB_DEBIAN_MIRROR=http"):
+        choose_mirror(os_release, sources)
+    assert choose_mirror(os_release, sources, "http://m.example/debian/") == Mirror(
+        "http://m.example/debian"
+    )
 
 
 def test_a_node_gets_sources_of_its_own_release_from_the_host_mirror() -> None:

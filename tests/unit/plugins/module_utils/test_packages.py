@@ -45,19 +45,19 @@ def test_only_complete_packages_count_as_installed() -> None:
             id="lock",
         ),
         pytest.param(
-            "Ign:1 http://deb.debian.org/debian trixie InRelease\n"
-            "W: Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease"
-            "  Temporary failure resolving 'deb.debian.org'\n"
+            "Ign:1 http://mirror.example/debian trixie InRelease\n"
+            "W: Failed to fetch http://mirror.example/debian/dists/trixie/InRelease"
+            "  Temporary failure resolving 'mirror.example'\n"
             "E: Some index files failed to download.\n",
             "the package mirror cannot be reached; check the node's DNS, proxy and mirror"
             " (E: Some index files failed to download.)",
             id="no-name-service",
         ),
         pytest.param(
-            "E: Failed to fetch http://deb.debian.org/pool/ca-certificates_20250419_all.deb"
+            "E: Failed to fetch http://mirror.example/pool/ca-certificates_20250419_all.deb"
             "  Connection refused\n",
             "the package mirror cannot be reached; check the node's DNS, proxy and mirror"
-            " (E: Failed to fetch http://deb.debian.org/pool/ca-certificates_20250419_all.deb"
+            " (E: Failed to fetch http://mirror.example/pool/ca-certificates_20250419_all.deb"
             "  Connection refused)",
             id="mirror-down-and-a-package-named-after-certificates",
         ),
@@ -74,11 +74,11 @@ def test_only_complete_packages_count_as_installed() -> None:
             id="unknown-to-dnf",
         ),
         pytest.param(
-            "E: Failed to fetch https://deb.debian.org/debian/dists/trixie/InRelease  Certificate"
+            "E: Failed to fetch https://mirror.example/debian/dists/trixie/InRelease  Certificate"
             " verification failed: The certificate is NOT trusted. The certificate issuer is"
             " unknown.\n",
             "the mirror's certificate is not trusted; is a corporate CA missing on the node?"
-            " (E: Failed to fetch https://deb.debian.org/debian/dists/trixie/InRelease"
+            " (E: Failed to fetch https://mirror.example/debian/dists/trixie/InRelease"
             "  Certificate verification failed: The certificate is NOT trusted. The certificate"
             " issuer is unknown.)",
             id="private-ca-seen-by-apt",
