@@ -114,11 +114,11 @@ def test_the_dashboard_refuses_a_job_without_the_token(cluster: Cluster) -> None
 @pytest.mark.parametrize("service", ["ray-client", "gcs"])
 def test_a_driver_with_the_token_is_let_in(cluster: Cluster, service: str) -> None:
     # The server that Ray starts for a client has half a minute; a busy machine needs longer.
-    wait_for(
-        f"a driver with the token let in through {service}",
-        300,
-        lambda: "let in: 3" in connect(cluster, service, OWN_MODE).stdout or None,
-    )
+    for _attempt in range(3):
+        done = connect(cluster, service, OWN_MODE)
+        if done.returncode == 0:
+            break
+    assert "let in: 3" in done.stdout, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
