@@ -13,6 +13,7 @@ from tests.lab import artifacts, control, engine, images, lifecycle
 from tests.lab.paths import DEFAULT_NAME
 from tests.lab.platforms import PLATFORMS
 from tests.lab.shell import LabError, warn
+from tests.lab.topology import DEFAULT_OS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,8 +31,10 @@ def parser() -> argparse.ArgumentParser:
     )
     start.add_argument(
         "--os",
-        choices=sorted(PLATFORMS),
-        help="platform of the nodes (default: as it is, or debian13)",
+        type=platforms,
+        default=(),
+        metavar="NAME[,NAME...]",
+        help="platforms that the nodes take in turn (default: as it is, or debian13)",
     )
     start.add_argument(
         "--runtime", choices=["container", "venv"], help="write ray_runtime into the inventory"
@@ -54,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         ("wheels", "download Ray's wheels for the nodes' Python"),
     ):
         sub = commands.add_parser(command, help=text)
-        sub.add_argument("--os", choices=sorted(PLATFORMS), default=lifecycle.DEFAULT_OS)
+        sub.add_argument("--os", choices=sorted(PLATFORMS), default=DEFAULT_OS)
     commands.add_parser(
         "clean", help="remove every lab, all images and caches, and the engine that the lab started"
     )
@@ -72,6 +75,17 @@ def parser() -> argparse.ArgumentParser:
         _add_name(sub)
         sub.add_argument("node")
     return top
+
+
+def platforms(text: str) -> tuple[str, ...]:
+    """Return the platforms that are named, with commas between them."""
+    names = tuple(text.split(","))
+    unknown = [name for name in names if name not in PLATFORMS]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown)} is none of {', '.join(sorted(PLATFORMS))}"
+        )
+    return names
 
 
 def _add_name(sub: argparse.ArgumentParser) -> None:

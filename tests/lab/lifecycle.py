@@ -17,22 +17,24 @@ from tests.lab.inventory import Inventory, render_known_hosts
 from tests.lab.nodes import Found
 from tests.lab.paths import CACHE, STATE, State, known_labs, state_of
 from tests.lab.shell import LabError, check, docker_lines, lock, run, say
-from tests.lab.topology import MAX_NODES, Node, plan_nodes
+from tests.lab.topology import DEFAULT_OS, MAX_NODES, Node, plan_nodes, platform_of
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody asks of a lab; no platform and no count mean: as it is, or the defaults."""
+    """What somebody asks of a lab; no platforms and no count mean: as it is, or the defaults.
+
+    Nodes take the platforms in turn.
+    """
 
     name: str
     count: int | None = None
-    os: str | None = None
+    platforms: tuple[str, ...] = ()
     runtime: str | None = None
     ray_image: bool = True
 
 
 DEFAULT_COUNT = 3
-DEFAULT_OS = "debian13"
 
 
 def up(wish: Wish) -> State:
@@ -43,15 +45,18 @@ def up(wish: Wish) -> State:
     with lock(state.lock, f"the lab {wish.name}"):
         lab_id = nodes.ensure_identity(state)
         present = nodes.drop_strangers(wish.name, lab_id)
-        os_name = _choose_os(wish, present)
+        platforms = _choose_platforms(wish, present)
         count = wish.count if wish.count is not None else len(present) or DEFAULT_COUNT
-        image = images.ensure_node_image(images.platform_called(os_name))
-        _build_artifacts(wish, os_name)
+        built = {
+            name: images.ensure_node_image(images.platform_called(name))
+            for name in platforms[:count]
+        }
+        _build_artifacts(wish, platforms)
         subnet = nodes.ensure_networks(wish.name, lab_id)
-        plan = plan_nodes(wish.name, count, subnet)
-        ports = _reconcile(plan, present, image, os_name, lab_id)
-        _write_files(state, plan, ports, _inputs(wish, os_name))
-        say(f"{_nodes(count)} of {os_name} up; inventory: {state.inventory}")
+        plan = plan_nodes(wish.name, count, subnet, platforms)
+        ports = _reconcile(plan, present, built, lab_id)
+        _write_files(state, plan, ports, _inputs(wish, platforms[0]))
+        say(f"{_nodes(count)} of {', '.join(built)} up; inventory: {state.inventory}")
     return state
 
 
@@ -59,26 +64,26 @@ def _nodes(count: int) -> str:
     return "1 node" if count == 1 else f"{count} nodes"
 
 
-def _choose_os(wish: Wish, present: list[Found]) -> str:
-    there = {node.os for node in present}
-    chosen = wish.os or next(iter(there), DEFAULT_OS)
-    if there - {chosen}:
+def _choose_platforms(wish: Wish, present: list[Found]) -> tuple[str, ...]:
+    there = tuple(dict.fromkeys(node.os for node in present))
+    chosen = wish.platforms or there or (DEFAULT_OS,)
+    if any(node.os != platform_of(node.number, chosen) for node in present):
         raise LabError(
-            f"the lab {wish.name} runs {', '.join(sorted(there))}, not {chosen}; "
+            f"the lab {wish.name} runs {', '.join(there)}, not {', '.join(chosen)}; "
             f"take it down first: python3 -m tests.lab down --name {wish.name}"
         )
     return chosen
 
 
 def _reconcile(
-    plan: list[Node], present: list[Found], image: str, os_name: str, lab_id: str
+    plan: list[Node], present: list[Found], built: Mapping[str, str], lab_id: str
 ) -> dict[Node, int]:
     by_number = {found.number: found for found in present}
     surplus = [found.container for found in present if found.number > len(plan)]
     if surplus:
         say(f"removing {', '.join(surplus)}: the lab shrinks to {_nodes(len(plan))}")
         nodes.remove_containers(surplus)
-    if any(found.image != image for found in present):
+    if any(found.image not in built.values() for found in present):
         say("note: nodes of an older image are kept; `down` and `up` renews them")
     taken = {found.port for found in present}
     ports: dict[Node, int] = {}
@@ -86,7 +91,7 @@ def _reconcile(
         found = by_number.get(node.number)
         if found is None:
             ports[node] = nodes.free_port(node.lab, node.subnet, taken)
-            nodes.create_node(node, image, os_name, lab_id, ports[node])
+            nodes.create_node(node, built[node.platform], lab_id, ports[node])
             continue
         ports[node] = found.port
         if found.status != "running":
@@ -118,11 +123,11 @@ def _inputs(wish: Wish, os_name: str) -> dict[str, str]:
     return {**limits, **artifacts.inputs(os_name), **runtime}
 
 
-def _build_artifacts(wish: Wish, os_name: str) -> None:
+def _build_artifacts(wish: Wish, platforms: tuple[str, ...]) -> None:
     if wish.ray_image and wish.runtime != "venv":
         artifacts.ensure_ray_image(images.platform_called(DEFAULT_OS))
     if wish.ray_image and wish.runtime != "container":
-        artifacts.ensure_wheels(images.platform_called(os_name))
+        artifacts.ensure_wheels(images.platform_called(platforms[0]))
 
 
 def down(name: str) -> None:

@@ -162,13 +162,13 @@ def remove_networks(lab: str) -> None:
             raise LabError(f"network {name} cannot be removed: {done.stderr.strip()}")
 
 
-def create_node(node: Node, image: str, os_name: str, lab_id: str, port: int) -> None:
+def create_node(node: Node, image: str, lab_id: str, port: int) -> None:
     """Create and start a node's container: management network first, so that it becomes eth0."""
     labels = {
         LAB_LABEL: node.lab,
         ID_LABEL: lab_id,
         NUMBER_LABEL: str(node.number),
-        OS_LABEL: os_name,
+        OS_LABEL: node.platform,
     }
     argv = ["docker", "create", "--name", node.container, "--hostname", node.hostname, *BOOT_FLAGS]
     argv += [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.lab.paths import DEFAULT_NAME
@@ -15,6 +15,7 @@ FIRST_PORT = 2201
 FIRST_HOST = 11
 MAX_NODES = 200
 SUBNETS = 254
+DEFAULT_OS = "debian13"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Node:
     lab: str
     number: int
     subnet: int
+    platform: str = DEFAULT_OS
 
     @property
     def container(self) -> str:
@@ -51,9 +53,18 @@ class Node:
         return f"198.19.{self.subnet}.{FIRST_HOST + self.number - 1}"
 
 
-def plan_nodes(lab: str, count: int, subnet: int) -> list[Node]:
+def platform_of(number: int, platforms: Sequence[str]) -> str:
+    """Return the platform of a lab's node: nodes take them in turn."""
+    return platforms[(number - 1) % len(platforms)]
+
+
+def plan_nodes(
+    lab: str, count: int, subnet: int, platforms: Sequence[str] = (DEFAULT_OS,)
+) -> list[Node]:
     """Return the nodes of a lab."""
-    return [Node(lab, number, subnet) for number in range(1, count + 1)]
+    return [
+        Node(lab, number, subnet, platform_of(number, platforms)) for number in range(1, count + 1)
+    ]
 
 
 def management_network(lab: str) -> str:

@@ -126,7 +126,7 @@ def keep(boundary: Boundary, *runs: Played) -> None:
 def fresh(name: str, nodes: int) -> Cluster:
     """Return a cluster of new nodes."""
     lifecycle.down(name)
-    lifecycle.up(lifecycle.Wish(name, nodes, "debian13", "venv"))
+    lifecycle.up(lifecycle.Wish(name, nodes, ("debian13",), "venv"))
     return cluster_of(name)
 
 

@@ -9,6 +9,7 @@ import itertools
 
 import pytest
 
+from tests.lab.cli import parser
 from tests.lab.topology import Node, first_port, plan_nodes, subnet_candidates
 
 
@@ -65,3 +66,16 @@ def test_every_free_subnet_is_offered_once() -> None:
 )
 def test_loopback_ports_start_at(lab: str, subnet: int, port: int) -> None:
     assert first_port(lab, subnet) == port
+
+
+def test_nodes_take_the_platforms_in_turn() -> None:
+    planned = plan_nodes("mixed", 3, 7, ("debian13", "debian12"))
+    assert [node.platform for node in planned] == ["debian13", "debian12", "debian13"]
+
+
+def test_an_unknown_platform_is_named_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["up", "--os", "debian13,amiga"])
+    assert "amiga is none of debian12, debian13" in capsys.readouterr().err
