@@ -16,9 +16,15 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (  # noqa: E402
+    Input,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (  # noqa: E402
     CATALOGUE,
     Port,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (  # noqa: E402
+    PLAYBOOK_INPUTS,
 )
 
 README_MARK = "<!-- Below: written by `make docs` from meta/argument_specs.yml. -->"
@@ -67,10 +73,17 @@ def _variables(port: Port) -> str:
 
 
 def variables_page(root: Path) -> str:
-    """Return the page about the roles' inputs."""
+    """Return the page about the inputs of playbooks and roles."""
     parts = [
-        "# Variables of the roles\n",
-        NOTE.format(source="roles/*/meta/argument_specs.yml") + "\n",
+        "# Variables\n",
+        NOTE.format(source="roles/*/meta/argument_specs.yml or known_variables.py") + "\n",
+        "## Playbooks\n",
+        "What the playbooks read themselves; they hand it to roles where a role needs it.\n",
+        table(
+            ("variable", "type", "meaning"),
+            [(f"`{each.name}`", _kind(each), each.meaning) for each in PLAYBOOK_INPUTS],
+        )
+        + "\n",
     ]
     for path in sorted(root.glob("roles/*/meta/argument_specs.yml")):
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
@@ -80,6 +93,10 @@ def variables_page(root: Path) -> str:
         parts.append(f"{entry.get('short_description', '')}\n")
         parts.append(options_table(options) + "\n")
     return "\n".join(parts)
+
+
+def _kind(known: Input) -> str:
+    return " or ".join(known.choices) or known.kind.value
 
 
 def options_table(options: dict[str, dict[str, Any]]) -> str:

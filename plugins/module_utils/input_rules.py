@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network import (
@@ -60,11 +60,12 @@ class Kind(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Input:
-    """A variable that the playbooks or roles read."""
+    """A variable that the playbooks or roles read; ``meaning`` is for docs/variables.md."""
 
     name: str
     kind: Kind = Kind.TEXT
     choices: tuple[str, ...] = ()
+    meaning: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

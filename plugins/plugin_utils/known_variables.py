@@ -20,21 +20,96 @@ COLLECTION_ROOT = Path(__file__).resolve().parents[2]
 # Inputs that playbooks read themselves or hand to roles under another name; what a role's spec has
 # is not repeated here.
 PLAYBOOK_INPUTS = (
-    Input("boot_time_command"),
-    Input("cluster_name"),
-    Input("cluster_secrets_dir"),
-    Input("cluster_subnet", Kind.SUBNET),
-    Input("gpu_vendor", choices=("nvidia", "amd")),
-    Input("has_gpu", Kind.BOOLEAN),
-    Input("install_docker", Kind.BOOLEAN),
-    Input("install_nvidia_driver", Kind.BOOLEAN),
-    Input("my_iface"),
-    Input("preflight_own_variables"),
-    Input("preflight_timeout_seconds", Kind.INTEGER),
-    Input("preflight_tolerate_unreachable", Kind.BOOLEAN),
-    Input("reset_force", Kind.BOOLEAN),
-    Input("status_file"),
-    Input("status_format", choices=("text", "json")),
+    Input(
+        "boot_time_command",
+        meaning="Command that prints something which differs after each boot of a node. Needed "
+        "only where the kernel's boot id does not (containers).",
+    ),
+    Input(
+        "cluster_control_addresses",
+        meaning="Addresses or networks of control nodes and operators, who may reach the "
+        "dashboard, Serve and metrics where a firewall is on. The address from which Ansible "
+        "connects is always among them.",
+    ),
+    Input(
+        "cluster_developer_addresses",
+        meaning="Addresses or networks of developers, who may reach the Ray client port where a "
+        "firewall is on.",
+    ),
+    Input(
+        "cluster_http_proxy",
+        meaning="Proxy for http:// of the nodes' tools and of Docker Engine, unless "
+        "os_base_http_proxy or docker_http_proxy says otherwise.",
+    ),
+    Input(
+        "cluster_https_proxy",
+        meaning="Proxy for https://, likewise. Most proxies want an http:// address here too.",
+    ),
+    Input("cluster_name", meaning="Name of the cluster; gpu-cluster when not set."),
+    Input(
+        "cluster_no_proxy",
+        meaning="What is reached without the proxy besides the members of the cluster, whose "
+        "names and addresses are added from the inventory.",
+    ),
+    Input(
+        "cluster_secrets_dir",
+        meaning="Directory on the control node for the cluster's secrets; "
+        "secrets/<cluster_name> beside the inventory when not set.",
+    ),
+    Input(
+        "cluster_subnet",
+        Kind.SUBNET,
+        meaning="The cluster network, such as 198.18.0.0/24; a node address outside it is an "
+        "error.",
+    ),
+    Input(
+        "docker_repo",
+        meaning="Mirror of Docker's repository as the ConvectHub document writes it, with or "
+        "without the distribution's name at its end; docker_repository_url counts more.",
+    ),
+    Input(
+        "gpu_vendor",
+        choices=("nvidia", "amd"),
+        meaning="Maker of the node's GPUs; found by the probe when not set.",
+    ),
+    Input("has_gpu", Kind.BOOLEAN, meaning="Whether the node has GPUs; false when not set."),
+    Input(
+        "install_docker",
+        Kind.BOOLEAN,
+        meaning="false: the node's Docker Engine is its owner's, it is checked and left alone.",
+    ),
+    Input(
+        "install_nvidia_driver",
+        Kind.BOOLEAN,
+        meaning="false: the node's NVIDIA driver is its owner's.",
+    ),
+    Input(
+        "my_iface",
+        meaning="The interface on the cluster network. When not set: the one with an address in "
+        "cluster_subnet, else the one with the default route.",
+    ),
+    Input(
+        "preflight_own_variables",
+        meaning="Variables of yours that resemble ours and are no misspellings.",
+    ),
+    Input(
+        "preflight_timeout_seconds",
+        Kind.INTEGER,
+        meaning="Seconds that a node may take to answer; 60 when not set.",
+    ),
+    Input(
+        "preflight_tolerate_unreachable",
+        Kind.BOOLEAN,
+        meaning="Whether workers that do not answer are left out instead of ending the run; "
+        "provision.yml sets it.",
+    ),
+    Input(
+        "reset_force",
+        Kind.BOOLEAN,
+        meaning="Whether reset.yml loses running jobs, and the owner's containers and volumes.",
+    ),
+    Input("status_file", meaning="File on the control node for status.yml's JSON document."),
+    Input("status_format", choices=("text", "json"), meaning="What status.yml prints."),
 )
 
 _KINDS = {"bool": Kind.BOOLEAN, "int": Kind.INTEGER}

@@ -257,6 +257,41 @@ def _templates(role: Role) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
 
 
+#: What runs on the control node alone.
+_CONTROL_ACTIONS = frozenset({"assert", "debug", "fail", "meta", "set_fact"})
+_TASK_FILES = frozenset({"import_tasks", "include_tasks"})
+#: The issue's bound for the second run of both roles with everything switched on.
+MOST_HOST_TASKS = 45
+
+
+def host_tasks(root: Path, name: str, entry: str = "install") -> int:
+    """Return the most tasks that an entry point of a role can run on a node."""
+    return _host_tasks(root / "roles" / name / "tasks" / f"{entry}.yml")
+
+
+def _host_tasks(path: Path) -> int:
+    count = 0
+    for task in tasks(path):
+        called = task.action(_TASK_FILES)
+        if called is not None:
+            file = called["file"] if isinstance(called, dict) else str(called)
+            # A template stands for one file among several.
+            variants = path.parent.glob(re.sub(r"{{.*?}}", "*", file))
+            count += max(_host_tasks(variant) for variant in variants)
+        elif "block" not in task.body and task.action(_CONTROL_ACTIONS) is None:
+            count += 1
+    return count
+
+
+def preparing_a_node_takes_few_tasks(root: Path) -> list[str]:
+    """os_base and docker together run at most 45 tasks on a node, whatever is switched on."""
+    counts = {role.name: host_tasks(root, role.name) for role in roles(root)}
+    found = counts.get("os_base", 0) + counts.get("docker", 0)
+    if found <= MOST_HOST_TASKS:
+        return []
+    return [f"os_base and docker run up to {found} tasks on a node, more than {MOST_HOST_TASKS}"]
+
+
 def _code_lines(path: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.lstrip().startswith("#"):

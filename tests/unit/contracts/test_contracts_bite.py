@@ -16,7 +16,9 @@ from tests.unit.contracts.role_checks import (
     called_entries_have_specs,
     defaults_equal_specs,
     errors_are_not_silenced,
+    host_tasks,
     other_entries_take_known_options,
+    preparing_a_node_takes_few_tasks,
     roles_hand_over_known_inputs,
     roles_know_only_themselves,
     roles_offer_every_verb,
@@ -405,6 +407,26 @@ def test_inputs_of_a_role_that_the_called_role_calls_may_be_handed_over(tmp_path
     }
     assert roles_hand_over_known_inputs(plant(tmp_path, {**SOUND, **inner})) == [
         "playbooks/provision.yml: web_prot is no input of role webby"
+    ]
+
+
+def test_tasks_on_a_node_are_counted_through_files_and_blocks(tmp_path: Path) -> None:
+    ask = "- name: Ask\n  ansible.builtin.command: {argv: [nginx, -v]}\n"
+    files = {
+        "roles/os_base/tasks/install.yml": (
+            '- name: Include\n  ansible.builtin.include_tasks: "for_{{ family }}.yml"\n'
+            "- name: Check\n  ansible.builtin.assert: {that: true}\n"
+            "- name: Several\n  block:\n"
+            "    - name: Ask\n      ansible.builtin.command: {argv: [id]}\n"
+        ),
+        "roles/os_base/tasks/for_debian.yml": ask * 2,
+        "roles/os_base/tasks/for_redhat.yml": ask * 44,
+        "roles/docker/tasks/install.yml": ask,
+    }
+    root = plant(tmp_path, files)
+    assert host_tasks(root, "os_base") == 45
+    assert preparing_a_node_takes_few_tasks(root) == [
+        "os_base and docker run up to 46 tasks on a node, more than 45"
     ]
 
 
