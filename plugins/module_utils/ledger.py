@@ -39,7 +39,11 @@ class Declaration:
     groups: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    memberships: tuple[str, ...] = ()  # group/user
+    mounts: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
     firewall: bool = False
+    refresh: Mapping[str, str] = field(default_factory=dict)
 
     def beyond(self, older: Declaration) -> Declaration:
         """Return what is declared here and not in ``older``."""
@@ -49,6 +53,7 @@ class Declaration:
                 for name, mine in self.lists().items()
             },
             firewall=self.firewall and not older.firewall,
+            refresh={p: c for p, c in self.refresh.items() if older.refresh.get(p) != c},
         )
 
     def plus(self, other: Declaration) -> Declaration:
@@ -59,15 +64,17 @@ class Declaration:
                 for name, mine in self.lists().items()
             },
             firewall=self.firewall or other.firewall,
+            refresh={**self.refresh, **other.refresh},
         )
 
     def lists(self) -> dict[str, tuple[str, ...]]:
-        """Return the declared items by kind, without the firewall switch."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "firewall"}
+        """Return the declared items by kind, without the firewall switch and the commands."""
+        others = ("firewall", "refresh")
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in others}
 
     def empty(self) -> bool:
         """Return True when nothing is declared."""
-        return not self.firewall and not any(self.lists().values())
+        return not self.firewall and not self.refresh and not any(self.lists().values())
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,16 @@ class DirectoryState:
 
 
 @dataclass(frozen=True)
+class MountState:
+    """A mount point as it stands. Nothing is known of what a file system that is mounted hides."""
+
+    mounted: bool = False
+    exists: bool = False
+    empty: bool = True
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class UnitState:
     """A systemd unit as ``systemctl show`` describes it."""
 
@@ -130,6 +147,7 @@ class NodeState:
     ``packages`` maps every package that dpkg or rpm knows to its state (``installed``,
     ``config-files`` or ``broken``); ``auto`` are those that came as dependencies only.
     ``images`` tells which container images were there; None where the engine did not answer.
+    ``homes`` tells which directories were there that a new user would get as home.
     ``firewall`` maps the program that printed them to the packet filter's rules.
     """
 
@@ -144,16 +162,25 @@ class NodeState:
     groups: Mapping[str, bool] = field(default_factory=dict)
     interfaces: Optional[tuple[str, ...]] = None
     images: Mapping[str, Optional[bool]] = field(default_factory=dict)
+    memberships: Mapping[str, bool] = field(default_factory=dict)
+    mounts: Mapping[str, MountState] = field(default_factory=dict)
+    data: Mapping[str, DirectoryState] = field(default_factory=dict)
+    homes: Mapping[str, bool] = field(default_factory=dict)
     firewall: Optional[Mapping[str, str]] = None
 
 
 @dataclass(frozen=True)
 class RoleRecord:
-    """One role's entry in the ledger."""
+    """One role's entry in the ledger.
+
+    ``pending`` are the paths that a restoration put back, or was about to, and whose command
+    has not run to its end since.
+    """
 
     role: str
     declared: Declaration
     before: NodeState
+    pending: tuple[str, ...] = ()
 
     def backups(self) -> set[str]:
         """Return the names of the copies that this record needs."""
@@ -186,14 +213,17 @@ class Ledger:
 
 
 #: What a node's state holds as mappings from a name to how that stands.
-_BY_NAME = ("files", "blocks", "directories", "units", "sysctls", "users", "groups", "images")
+_BY_NAME = (
+    *("files", "blocks", "directories", "units", "sysctls", "users", "groups", "images"),
+    *("memberships", "mounts", "data", "homes"),
+)
 
 
 def extend(record: RoleRecord, more: Declaration, now: NodeState) -> RoleRecord:
     """Return ``record`` with the items of ``more`` as they stand now; no old entry changes.
 
-    A package that is declared later counts as there before when it is installed now, even if
-    it was not when the role was first recorded: who installed it since cannot be known.
+    A package that is declared later stood as it stands now, even if it did not when the role
+    was first recorded: who installed or removed it since cannot be known.
     """
     before = record.before
     changes: dict[str, Any] = {
@@ -204,7 +234,12 @@ def extend(record: RoleRecord, more: Declaration, now: NodeState) -> RoleRecord:
         changes.update(packages=now.packages, auto=now.auto)
     elif now.packages is not None:
         found = {n: now.packages[n] for n in more.packages if n in now.packages}
-        changes["packages"] = {**found, **before.packages}
+        older = {
+            name: state
+            for name, state in before.packages.items()
+            if name not in more.packages or name in now.packages
+        }
+        changes["packages"] = {**found, **older}
         changes["auto"] = tuple(dict.fromkeys((*before.auto, *(n for n in now.auto if n in found))))
     changes["interfaces"] = _grown_interfaces(before.interfaces, more, now.interfaces)
     if before.firewall is None:
@@ -239,7 +274,8 @@ def from_json(text: str) -> Ledger:
 
 def _record(entry: Mapping[str, Any]) -> RoleRecord:
     declared = Declaration(**_tuples(entry["declared"]))
-    return RoleRecord(entry["role"], declared, _state(entry["before"]))
+    pending = tuple(entry.get("pending", ()))
+    return RoleRecord(entry["role"], declared, _state(entry["before"]), pending)
 
 
 def _state(data: Mapping[str, Any]) -> NodeState:
@@ -255,6 +291,10 @@ def _state(data: Mapping[str, Any]) -> NodeState:
         groups=data["groups"],
         interfaces=None if data["interfaces"] is None else tuple(data["interfaces"]),
         images=data["images"],
+        memberships=data.get("memberships", {}),
+        mounts=_each(MountState, data.get("mounts", {})),
+        data=_each(DirectoryState, data.get("data", {})),
+        homes=data.get("homes", {}),
         firewall=data["firewall"],
     )
 

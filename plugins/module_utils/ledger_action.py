@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -14,34 +15,40 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
 class Kind(IntEnum):
     """What is done to a thing, in the order in which it is done."""
 
-    DROP_PACKAGE = -1
-    REPAIR_PACKAGE = 0
-    STOP_UNIT = 1
-    UNMASK_UNIT = 2
-    DISABLE_UNIT = 3
-    UNDO_FIREWALL = 4
-    DELETE_INTERFACE = 5
-    REMOVE_IMAGE = 6
-    PURGE_PACKAGE = 7
-    REMOVE_PACKAGE = 8
-    MARK_AUTO = 9
-    DELETE_FILE = 10
-    RESTORE_FILE = 11
-    CUT_BLOCK = 12
-    REMOVE_TREE = 13
-    EMPTY_TREE = 14
-    CREATE_DIRECTORY = 15
-    SET_DIRECTORY = 16
-    REMOVE_PARENT = 17
-    SET_SYSCTL = 18
-    DELETE_USER = 19
-    DELETE_GROUP = 20
-    RELOAD_SYSTEMD = 21
-    RESET_FAILED = 22
-    ENABLE_UNIT = 23
-    MASK_UNIT = 24
-    START_UNIT = 25
-    RESTART_UNIT = 26
+    DROP_PACKAGE = 0
+    REPAIR_PACKAGE = 1
+    STOP_UNIT = 2
+    UNMOUNT = 3
+    UNMASK_UNIT = 4
+    DISABLE_UNIT = 5
+    UNDO_FIREWALL = 6
+    DELETE_INTERFACE = 7
+    REMOVE_IMAGE = 8
+    PURGE_PACKAGE = 9
+    REMOVE_PACKAGE = 10
+    INSTALL_PACKAGE = 11
+    MARK_AUTO = 12
+    DELETE_FILE = 13
+    RESTORE_FILE = 14
+    CUT_BLOCK = 15
+    REMOVE_TREE = 16
+    EMPTY_TREE = 17
+    CREATE_DIRECTORY = 18
+    SET_DIRECTORY = 19
+    REMOVE_POINT = 20
+    REMOVE_PARENT = 21
+    SET_SYSCTL = 22
+    RELOAD_SYSTEMD = 23
+    RESET_FAILED = 24
+    REFRESH = 25
+    ENABLE_UNIT = 26
+    MASK_UNIT = 27
+    START_UNIT = 28
+    RESTART_UNIT = 29
+    LEAVE_GROUP = 30
+    DELETE_ACCOUNT = 31
+    DELETE_USER = 32
+    DELETE_GROUP = 33
 
 
 # These change what else there is to do, so everything is looked at again after them.
@@ -52,13 +59,21 @@ _PACKAGES = (
     Kind.REPAIR_PACKAGE,
     Kind.PURGE_PACKAGE,
     Kind.REMOVE_PACKAGE,
+    Kind.INSTALL_PACKAGE,
     Kind.MARK_AUTO,
 )
+
+_ACCOUNTS = {
+    Kind.DELETE_ACCOUNT: "user ",
+    Kind.DELETE_USER: "user ",
+    Kind.DELETE_GROUP: "group ",
+}
 
 _SENTENCES = {
     Kind.DROP_PACKAGE: ("drop half-installed package {}", "half installed", ABSENT),
     Kind.REPAIR_PACKAGE: ("finish the interrupted update of {}", "half updated", "updated"),
     Kind.STOP_UNIT: ("stop unit {}", "running", "stopped"),
+    Kind.UNMOUNT: ("unmount {}", "mounted", "not mounted"),
     Kind.UNMASK_UNIT: ("unmask unit {}", "masked", "not masked"),
     Kind.DISABLE_UNIT: ("disable unit {}", "enabled", "disabled"),
     Kind.UNDO_FIREWALL: ("remove Docker's rules from {}", "Docker's rules", "none of them"),
@@ -66,6 +81,7 @@ _SENTENCES = {
     Kind.REMOVE_IMAGE: ("remove container image {}", "present", ABSENT),
     Kind.PURGE_PACKAGE: ("purge package {}", "installed", ABSENT),
     Kind.REMOVE_PACKAGE: ("remove package {}", "installed", "configuration only"),
+    Kind.INSTALL_PACKAGE: ("install package {} again", ABSENT, "installed"),
     Kind.MARK_AUTO: ("mark package {} as a dependency again", "manual", "automatic"),
     Kind.DELETE_FILE: ("delete file {}", "present", ABSENT),
     Kind.RESTORE_FILE: ("restore file {}", "changed", "as it was"),
@@ -74,16 +90,20 @@ _SENTENCES = {
     Kind.EMPTY_TREE: ("empty directory {}", "with content", "empty"),
     Kind.CREATE_DIRECTORY: ("create directory {} again", ABSENT, "present"),
     Kind.SET_DIRECTORY: ("restore mode and owner of {}", "changed", "as they were"),
+    Kind.REMOVE_POINT: ("remove mount point {} if it is empty", "present", "absent if empty"),
     Kind.REMOVE_PARENT: ("remove empty directory {}", "present", ABSENT),
     Kind.SET_SYSCTL: ("set sysctl {} back to '{value}'", "changed", "{value}"),
-    Kind.DELETE_USER: ("delete user {}", "present", ABSENT),
-    Kind.DELETE_GROUP: ("delete group {}", "present", ABSENT),
     Kind.RELOAD_SYSTEMD: ("reload {}", "", ""),
     Kind.RESET_FAILED: ("clear the failed state of {}", "failed", "not failed"),
+    Kind.REFRESH: ("run '{}' for what was put back", "due", "done"),
     Kind.ENABLE_UNIT: ("enable unit {} again", "disabled", "enabled"),
     Kind.MASK_UNIT: ("mask unit {} again", "not masked", "masked"),
     Kind.START_UNIT: ("start unit {} again", "stopped", "running"),
     Kind.RESTART_UNIT: ("restart unit {}", "with our settings", "with its own"),
+    Kind.LEAVE_GROUP: ("take user {value} out of group {}", "member", "not a member"),
+    Kind.DELETE_ACCOUNT: ("delete user {} and the home {value}", "present", ABSENT),
+    Kind.DELETE_USER: ("delete user {}", "present", ABSENT),
+    Kind.DELETE_GROUP: ("delete group {}", "present", ABSENT),
 }
 
 
@@ -101,9 +121,12 @@ class Action:
 
     def thing(self) -> str:
         """Return the target with its kind, where its name alone would not tell."""
-        accounts = {Kind.DELETE_USER: "user ", Kind.DELETE_GROUP: "group "}
+        if self.kind is Kind.LEAVE_GROUP:
+            return f"user {self.value} in group {self.target}"
+        if self.kind is Kind.REFRESH:
+            return f"command '{self.target}'"
         package = "package " if self.kind in _PACKAGES else ""
-        return accounts.get(self.kind, package) + self.target
+        return _ACCOUNTS.get(self.kind, package) + self.target
 
     def diff(self) -> tuple[str, str]:
         """Return one line for how the thing stands and one for how it will stand."""
@@ -121,7 +144,12 @@ class Left:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to undo, in order, and what will stay."""
+    """What to undo, in order, what cannot be undone, and what stays because it is the owner's."""
 
     actions: tuple[Action, ...] = ()
     left: tuple[Left, ...] = ()
+    stays: tuple[Left, ...] = ()
+
+    def due(self, refresh: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the paths that this plan puts back and after which a command has to run."""
+        return tuple(dict.fromkeys(a.target for a in self.actions if a.target in refresh))

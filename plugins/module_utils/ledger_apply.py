@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import time
@@ -35,17 +36,18 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firew
     undo_iptables,
     undo_nft,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_home import spools
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
     left_behind,
     mounts_below,
     parse_apt_removals,
-    parse_mounts,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
     cut_block,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_read import (
     NodeReader,
+    mount_points,
     read_processes,
     read_text,
     sysctl_path,
@@ -54,9 +56,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_store
     Store,
     write_atomically,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.packages import (
+    cause_of_failure,
+)
 
 LOCK_SECONDS = 180
 KILL_SECONDS = 10
+UNMOUNT_SECONDS = 30
 _DPKG_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
 
 _SYSTEMCTL = {
@@ -92,7 +98,10 @@ class Restorer:
                 self._try(reasons, batch, together, [action.target for action in batch])
                 continue
             for action in batch:
-                self._try(reasons, [action], self._single(kind, record), action)
+                if kind is Kind.REFRESH:
+                    self._try(reasons, [action], self._refresher(record, reasons), action)
+                else:
+                    self._try(reasons, [action], self._single(kind, record), action)
         return reasons
 
     def _try(
@@ -118,14 +127,16 @@ class Restorer:
             Kind.REPAIR_PACKAGE: self._repair_packages,
             Kind.PURGE_PACKAGE: lambda names: self._remove_packages("purge", names),
             Kind.REMOVE_PACKAGE: lambda names: self._remove_packages("remove", names),
+            Kind.INSTALL_PACKAGE: self._install_packages,
             Kind.MARK_AUTO: lambda names: self._need("apt-mark", "auto", *names),
         }.get(kind)
 
     def _single(self, kind: Kind, record: RoleRecord) -> Callable[[Action], None]:
         """Return what handles one action of ``kind``."""
-        directories = record.before.directories
+        directories = {**record.before.data, **record.before.directories}
         return {
             Kind.STOP_UNIT: lambda a: self._stop_unit(a.target, a.value),
+            Kind.UNMOUNT: lambda a: self._unmount(a.target),
             Kind.DELETE_INTERFACE: lambda a: self._need("ip", "link", "delete", a.target),
             Kind.REMOVE_IMAGE: lambda a: self._need("docker", "image", "rm", a.target),
             Kind.DELETE_FILE: lambda a: os.unlink(a.target),
@@ -137,8 +148,11 @@ class Restorer:
             Kind.EMPTY_TREE: lambda a: self._empty_tree(a.target),
             Kind.CREATE_DIRECTORY: lambda a: self._directory(a.target, directories[a.target]),
             Kind.SET_DIRECTORY: lambda a: self._directory(a.target, directories[a.target]),
+            Kind.REMOVE_POINT: lambda a: self._remove_point(a.target),
             Kind.REMOVE_PARENT: lambda a: _rmdir(a.target),
             Kind.SET_SYSCTL: lambda a: _set_sysctl(a.target, a.value),
+            Kind.LEAVE_GROUP: lambda a: self._leave_group(a.target, a.value),
+            Kind.DELETE_ACCOUNT: lambda a: self._delete_user(a.target, a.value),
             Kind.DELETE_USER: lambda a: self._delete_user(a.target),
             Kind.DELETE_GROUP: lambda a: self._delete_group(a.target),
         }[kind]
@@ -196,10 +210,51 @@ class Restorer:
             raise ApplyError(f"apt would also remove {', '.join(more)}, which is not ours")
         self._command.need([*apt, "--yes", "--quiet", verb, *names])
 
+    def _install_packages(self, names: list[str]) -> None:
+        """Install what was here before; the index is fetched anew when it is stale."""
+        fetched = ""  # what fetching it complained about
+        if not self._command.find("dpkg"):
+            result = self._command.run(["dnf", "--assumeyes", "--quiet", "install", *names])
+        else:
+            _await_dpkg_lock()
+            apt = ["apt-get", f"-oDPkg::Lock::Timeout={LOCK_SECONDS}", "-oDpkg::Use-Pty=0"]
+            keep = ["-oDpkg::Options::=--force-confdef", "-oDpkg::Options::=--force-confold"]
+            install = [*apt, *keep, "--yes", "--quiet", "--no-install-recommends", "install"]
+            result = self._command.run([*install, *names])
+            if result.rc != 0:
+                fetched = self._command.run([*apt, "--quiet", "update"]).err
+                result = self._command.run([*install, *names])
+        if result.rc != 0:
+            why = cause_of_failure(f"{fetched}\n{result.err}", names)
+            raise ApplyError(f"was here before and cannot be installed again: {why}")
+
+    def _refresher(
+        self, record: RoleRecord, reasons: dict[Action, str]
+    ) -> Callable[[Action], None]:
+        """Return what runs a path's command, unless one of its paths could not be put back."""
+        stuck = {action.target for action in reasons}
+        return lambda action: self._refresh(
+            action.target,
+            [p for p, c in record.declared.refresh.items() if c == action.target and p in stuck],
+        )
+
+    def _refresh(self, command: str, stuck: list[str]) -> None:
+        if stuck:
+            raise ApplyError(f"waits until {', '.join(stuck)} is put back")
+        argv = shlex.split(command)
+        if not self._command.find(argv[0]):
+            raise ApplyError(
+                f"the program {argv[0]} is not on this node; do by hand what it does for "
+                f"{', '.join(argv[1:]) or 'this node'}, or install it, and run reset again"
+            )
+        self._command.need(argv)
+
     def _restore_file(self, path: str, state: FileState) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if state.kind == "link":
             temporary = f"{path}.rackforge-tmp"
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)  # of a restoration that was killed
             os.symlink(state.target, temporary)
             os.lchown(temporary, state.uid, state.gid)
             os.replace(temporary, path)
@@ -238,7 +293,7 @@ class Restorer:
         if os.path.islink(path) or not os.path.isdir(path):
             os.unlink(path)
             return
-        if path in _mount_points():
+        if path in mount_points():
             raise ApplyError("is a mount point now; unmount it and run reset again")
         self._unmount_below(path)
         shutil.rmtree(path)
@@ -251,18 +306,47 @@ class Restorer:
             else:
                 os.unlink(entry.path)
 
+    def _unmount(self, path: str) -> None:
+        """Unmount all that is mounted at ``path``; what a dead server holds goes lazily."""
+        while path in mount_points():
+            bound = ["timeout", "--kill-after=5", str(UNMOUNT_SECONDS)]
+            result = self._command.run([*bound, "umount", "--", path])
+            if result.rc in (124, 137):
+                result = self._command.run([*bound, "umount", "--force", "--lazy", "--", path])
+            if result.rc != 0:
+                raise ApplyError(
+                    f"cannot be unmounted ({result.explain()}); see who uses it with "
+                    f"'fuser --verbose --mount {path}', end that, and run reset again"
+                )
+
+    def _remove_point(self, path: str) -> None:
+        if path in mount_points():
+            raise ApplyError("is still mounted")
+        _rmdir(path)
+
     def _unmount_below(self, path: str) -> None:
         """Unmount what lies inside ``path``, so that removal never enters a file system."""
-        for point in mounts_below(_mount_points(), path):
+        for point in mounts_below(mount_points(), path):
             self._need("umount", "--", point)
-        left = mounts_below(_mount_points(), path)
+        left = mounts_below(mount_points(), path)
         if left:
             raise ApplyError(f"{left[0]} is still mounted inside it")
 
-    def _delete_user(self, name: str) -> None:
+    def _leave_group(self, group: str, user: str) -> None:
+        if self._command.run(["getent", "group", group]).rc == 0:
+            self._need("gpasswd", "--delete", user, group)
+
+    def _delete_user(self, name: str, home: str = "") -> None:
+        """Delete a user; before that its home, which could not be told from others afterwards."""
         running = processes_of(pwd.getpwnam(name).pw_uid)
         if running:
             raise ApplyError(f"still runs {', '.join(running)}; end it and run reset again")
+        if home:
+            shutil.rmtree(home)
+        for spool in spools(name):
+            with suppress(OSError):
+                if os.path.getsize(spool) == 0:
+                    os.unlink(spool)
         self._need("userdel", name)
 
     def _delete_group(self, name: str) -> None:
@@ -278,10 +362,6 @@ def processes_of(uid: int) -> list[str]:
             if os.stat(f"/proc/{pid}").st_uid == uid:
                 found.append(f"{read_text(f'/proc/{pid}/comm').strip()} ({pid})")
     return found
-
-
-def _mount_points() -> tuple[str, ...]:
-    return parse_mounts(read_text("/proc/self/mountinfo"))
 
 
 def _rmdir(path: str) -> None:

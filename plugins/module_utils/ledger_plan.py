@@ -18,6 +18,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
     ABSENT,
     DirectoryState,
     FileState,
+    MountState,
     NodeState,
     RoleRecord,
     UnitState,
@@ -36,6 +37,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firew
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
     BROKEN,
     CONFIG_FILES,
+    INSTALLED,
     REINSTALL,
 )
 
@@ -50,6 +52,14 @@ _PROTECTED = (
 
 
 @dataclass(frozen=True)
+class Home:
+    """The home of a user that came since; ``foreign`` is something in it that is not ours."""
+
+    path: str
+    foreign: str = ""
+
+
+@dataclass(frozen=True)
 class Outlook:
     """What besides the recorded state a plan needs to know of the node.
 
@@ -57,6 +67,7 @@ class Outlook:
     nothing needs them any more; ``closure`` is everything that our packages depend on or
     recommend; ``recommends`` are the present packages' recommendations. ``children`` lists the
     directories that did not exist before, ``texts`` holds the files that carry our block.
+    ``homes`` are those of the new users that have one.
     """
 
     dependants: tuple[str, ...] = ()
@@ -65,6 +76,7 @@ class Outlook:
     recommends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    homes: Mapping[str, Home] = field(default_factory=dict)
 
 
 def plan_restore(
@@ -83,36 +95,42 @@ def plan_restore(
     files = [a for a in _files(record, present, outlook) if not _is_kept(a.target, kept)]
     trees, refused = _directories(record, present, kept)
     actions = [*packages, *files, *trees, *_network(record, present)]
+    actions += [*_mounts(record, present, kept), *_data(record, present, kept)]
     actions += _parents(record, outlook, {a.target for a in actions}, kept)
-    actions += [*_sysctls(record, present), *_accounts(record, present)]
+    actions += [*_sysctls(record, present), *_accounts(record, present, outlook, kept)]
     settings = any(a.kind in (Kind.RESTORE_FILE, Kind.DELETE_FILE) for a in files)
     actions += _units(record, present, settings)
     if any(a.kind in _MOVES_UNITS or _is_unit_file(a.target) for a in actions):
         actions.append(Action(Kind.RELOAD_SYSTEMD, "systemd"))
+    actions += _refreshes(record, {a.target for a in actions})
     ordered = sorted(set(actions), key=lambda action: _order(action, record.declared.units))
-    return Plan(tuple(ordered), tuple(sorted({*left, *refused})))
+    stays = _staying_homes(record, present, outlook, kept) + _staying_data(record, present)
+    return Plan(tuple(ordered), tuple(sorted({*left, *refused})), stays)
 
 
-def _order(action: Action, units: tuple[str, ...]) -> tuple[int, int, str]:
+def _order(action: Action, units: tuple[str, ...]) -> tuple[int, int, str, str]:
     """Sort by kind; units as declared, directories that must be empty from the inside out.
 
     What starts a unit (its socket, timer or path) is stopped before all services.
     """
     first = 0
-    if action.kind is Kind.REMOVE_PARENT:
+    if action.kind in (Kind.UNMOUNT, Kind.REMOVE_POINT, Kind.REMOVE_PARENT):
         first = -action.target.count("/")
     elif action.kind is Kind.STOP_UNIT:
         starter = action.target.endswith((".socket", ".timer", ".path"))
         position = units.index(action.target) if action.target in units else len(units)
         first = -1 if starter else position
-    return action.kind, first, action.target
+    return action.kind, first, action.target, action.value
 
 
 _MOVES_UNITS = (Kind.PURGE_PACKAGE, Kind.REMOVE_PACKAGE, Kind.DISABLE_UNIT)
 
 
 def _is_unit_file(path: str) -> bool:
-    return path.startswith(("/etc/systemd/", "/usr/lib/systemd/", "/run/systemd/", "/lib/systemd/"))
+    """Return True for what systemd reads: it makes mount units of fstab's lines."""
+    return path == "/etc/fstab" or path.startswith(
+        ("/etc/systemd/", "/usr/lib/systemd/", "/run/systemd/", "/lib/systemd/")
+    )
 
 
 def _is_kept(path: str, keep: Iterable[str]) -> bool:
@@ -151,16 +169,29 @@ def _packages(
             f"stays: without {', '.join(ours)} {', '.join(strangers)} would go too, and that is "
             f"not ours; remove it yourself and run reset again"
         )
-        repairs = _broken(record, present, outlook)
+        repairs = [*_broken(record, present, outlook), *_reinstallations(record, present)]
         return repairs, [Left(f"package {name}", reason) for name in ours]
     actions = [
         Action(Kind.REMOVE_PACKAGE if name in before else Kind.PURGE_PACKAGE, name)
         for name in sorted(allowed)
     ]
     actions += _broken(record, present, outlook)
+    actions += _reinstallations(record, present)
     again = set(record.declared.packages) & set(record.before.auto) - set(present.auto)
     actions += [Action(Kind.MARK_AUTO, name) for name in sorted(again) if name in now]
     return actions, []
+
+
+def _reinstallations(record: RoleRecord, present: NodeState) -> list[Action]:
+    """Return what brings back the declared packages that were here and are gone."""
+    if record.before.packages is None or present.packages is None:
+        return []
+    before, now = record.before.packages, present.packages
+    return [
+        Action(Kind.INSTALL_PACKAGE, name)
+        for name in record.declared.packages
+        if before.get(name) == INSTALLED and now.get(name) in _GONE
+    ]
 
 
 def _broken(record: RoleRecord, present: NodeState, outlook: Outlook) -> list[Action]:
@@ -289,8 +320,9 @@ def _parents(
     record: RoleRecord, outlook: Outlook, going: set[str], keep: tuple[str, ...]
 ) -> list[Action]:
     """Return the directories that did not exist before and hold nothing but what goes."""
-    states: list[FileState | DirectoryState] = [*record.before.files.values()]
+    states: list[FileState | DirectoryState | MountState] = [*record.before.files.values()]
     states += [*record.before.blocks.values(), *record.before.directories.values()]
+    states += [*record.before.mounts.values(), *record.before.data.values()]
     paths = {path for state in states for path in state.missing if path in outlook.children}
     gone = set(going)
     actions = []
@@ -301,6 +333,55 @@ def _parents(
             gone.add(path)
             actions.append(Action(Kind.REMOVE_PARENT, path))
     return actions
+
+
+def _mounts(record: RoleRecord, present: NodeState, keep: tuple[str, ...]) -> list[Action]:
+    """Return what unmounts what came since; an empty mount point that came since goes too."""
+    actions = []
+    for path, before in record.before.mounts.items():
+        now = present.mounts.get(path, MountState())
+        if before.mounted or _is_kept(path, keep):
+            continue
+        if now.mounted:
+            actions.append(Action(Kind.UNMOUNT, path))
+        if now.exists and not before.exists and not danger(path) and (now.mounted or now.empty):
+            actions.append(Action(Kind.REMOVE_POINT, path))
+    return actions
+
+
+def _data(record: RoleRecord, present: NodeState, keep: tuple[str, ...]) -> list[Action]:
+    """Return what takes back directories for data, as long as there is none in them."""
+    actions = []
+    for path, before in record.before.data.items():
+        now = present.data.get(path, DirectoryState())
+        if now.kind != "directory" or _is_kept(path, keep):
+            continue
+        if before.kind == ABSENT and now.empty and not danger(path):
+            actions.append(Action(Kind.REMOVE_PARENT, path))
+        elif before.kind == "directory" and not _same_rights(before, now):
+            actions.append(Action(Kind.SET_DIRECTORY, path))
+    return actions
+
+
+def _staying_data(record: RoleRecord, present: NodeState) -> tuple[Left, ...]:
+    found = [
+        path
+        for path, before in record.before.data.items()
+        if before.kind == ABSENT and not present.data.get(path, DirectoryState()).empty
+    ]
+    return tuple(Left(path, "holds data") for path in found)
+
+
+def _same_rights(before: DirectoryState, now: DirectoryState) -> bool:
+    """Return whether mode and owner are the same, or are not known for what is mounted now."""
+    return not now.mode or (before.mode, before.uid, before.gid) == (now.mode, now.uid, now.gid)
+
+
+def _refreshes(record: RoleRecord, moving: set[str]) -> list[Action]:
+    """Return the commands of the paths that are put back now, or were before without theirs."""
+    commands = record.declared.refresh
+    due = [path for path in commands if path in moving or path in record.pending]
+    return [Action(Kind.REFRESH, command) for command in dict.fromkeys(commands[p] for p in due)]
 
 
 def _network(record: RoleRecord, present: NodeState) -> list[Action]:
@@ -335,12 +416,54 @@ def _sysctls(record: RoleRecord, present: NodeState) -> list[Action]:
     ]
 
 
-def _accounts(record: RoleRecord, present: NodeState) -> list[Action]:
-    users = [n for n, was in record.before.users.items() if not was and present.users.get(n)]
-    groups = [n for n, was in record.before.groups.items() if not was and present.groups.get(n)]
-    return [Action(Kind.DELETE_USER, name) for name in users] + [
-        Action(Kind.DELETE_GROUP, name) for name in groups
+def _accounts(
+    record: RoleRecord, present: NodeState, outlook: Outlook, keep: tuple[str, ...]
+) -> list[Action]:
+    actions = [
+        Action(Kind.LEAVE_GROUP, group, user)
+        for group, _slash, user in (
+            name.partition("/")
+            for name, was in record.before.memberships.items()
+            if not was and present.memberships.get(name)
+        )
     ]
+    for name in _new_users(record, present):
+        home = outlook.homes.get(name)
+        if home and not _why_home_stays(record, home, keep):
+            actions.append(Action(Kind.DELETE_ACCOUNT, name, home.path))
+        else:
+            actions.append(Action(Kind.DELETE_USER, name))
+    groups = [n for n, was in record.before.groups.items() if not was and present.groups.get(n)]
+    return actions + [Action(Kind.DELETE_GROUP, name) for name in groups]
+
+
+def _new_users(record: RoleRecord, present: NodeState) -> list[str]:
+    return [n for n, was in record.before.users.items() if not was and present.users.get(n)]
+
+
+def _staying_homes(
+    record: RoleRecord, present: NodeState, outlook: Outlook, keep: tuple[str, ...]
+) -> tuple[Left, ...]:
+    """Return the homes that outlive their users, and why; none of a record without homes."""
+    found = [(name, outlook.homes.get(name)) for name in _new_users(record, present)]
+    return tuple(
+        Left(home.path, why)
+        for _name, home in found
+        if home and home.path in record.before.homes
+        for why in (_why_home_stays(record, home, keep),)
+        if why
+    )
+
+
+def _why_home_stays(record: RoleRecord, home: Home, keep: tuple[str, ...]) -> str:
+    was = record.before.homes.get(home.path)
+    if was is not False:
+        return "was there before its user" if was else "is no home of the usual kind"
+    if _is_kept(home.path, keep):
+        return "is to be kept"
+    if danger(home.path):
+        return danger(home.path)
+    return f"holds {home.foreign}, which is its user's" if home.foreign else ""
 
 
 def _units(record: RoleRecord, present: NodeState, settings: bool) -> list[Action]:

@@ -21,6 +21,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
     Declaration,
     DirectoryState,
     FileState,
+    MountState,
     NodeState,
     RoleRecord,
     UnitState,
@@ -28,6 +29,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_firewall import (
     NFT,
     SAVERS,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_home import (
+    USERADD_DEFAULTS,
+    foreign_in,
+    home_of,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse import (
     DPKG_QUERY,
@@ -42,10 +48,12 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_parse
     parse_dnf_removals,
     parse_dpkg,
     parse_extended_states,
+    parse_mounts,
     parse_rpm,
     parse_units,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
+    Home,
     Outlook,
     new_packages,
 )
@@ -82,6 +90,10 @@ class NodeReader:
             groups={name: _exists(grp.getgrnam, name) for name in declared.groups},
             interfaces=tuple(_interfaces()) if declared.interfaces else None,
             images={name: self._image(name) for name in declared.images},
+            memberships={name: is_member(name) for name in declared.memberships},
+            mounts=read_mounts(declared.mounts),
+            data={path: read_data(path) for path in declared.data},
+            homes=read_homes(declared.users),
             firewall=self.firewall() if declared.firewall else None,
         )
 
@@ -98,6 +110,8 @@ class NodeReader:
         states = [*before.files.values(), *before.blocks.values()]
         parents = {path for state in states for path in state.missing}
         parents |= {path for state in before.directories.values() for path in state.missing}
+        parents |= {path for state in before.mounts.values() for path in state.missing}
+        parents |= {path for state in before.data.values() for path in state.missing}
         dpkg = self._dpkg() if unneeded else None
         return Outlook(
             dependants=dependants,
@@ -106,6 +120,7 @@ class NodeReader:
             recommends=dpkg.recommends if dpkg else {},
             children={path: _children(path) for path in parents if os.path.isdir(path)},
             texts={path: read_text(path) for path in before.blocks if os.path.isfile(path)},
+            homes=read_new_homes(record, present),
         )
 
     def _image(self, name: str) -> Optional[bool]:
@@ -199,7 +214,12 @@ def _half(present: NodeState) -> bool:
 
 
 def read_file(path: str) -> FileState:
-    """Return how ``path`` stands, without following a link at its end."""
+    """Return how ``path`` stands, without following a link at its end.
+
+    A path in the home of a user that is not there yet (``~ada/.ssh/...``) is absent.
+    """
+    if path.startswith("~"):
+        return FileState()
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -247,6 +267,66 @@ def read_directory(path: str) -> DirectoryState:
         gid=state.gid,
         missing=state.missing,
     )
+
+
+def read_mounts(paths: Iterable[str]) -> dict[str, MountState]:
+    """Return how mount points stand; what is mounted is not looked at: its server may be dead."""
+    points = mount_points()
+    states = {}
+    for path in paths:
+        if path in points:
+            states[path] = MountState(mounted=True, exists=True, missing=())
+        else:
+            there = os.path.isdir(path) and not os.path.islink(path)
+            empty = not there or not _children(path)
+            states[path] = MountState(False, os.path.lexists(path), empty, _missing(path))
+    return states
+
+
+def read_data(path: str) -> DirectoryState:
+    """Return how a directory for data stands; what is mounted on it counts as data."""
+    if path in mount_points():
+        return DirectoryState("directory", False)
+    return read_directory(path)
+
+
+def mount_points() -> tuple[str, ...]:
+    """Return where something is mounted now, in the order of mounting."""
+    return parse_mounts(read_text("/proc/self/mountinfo"))
+
+
+def is_member(name: str) -> bool:
+    """Return whether the user of ``group/user`` is named in that group."""
+    group, _slash, user = name.partition("/")
+    try:
+        return user in grp.getgrnam(group).gr_mem
+    except KeyError:
+        return False
+
+
+def read_homes(users: Iterable[str]) -> dict[str, bool]:
+    """Return whether the homes are there that users who are missing now would get."""
+    missing = [name for name in users if not _exists(pwd.getpwnam, name)]
+    if not missing:
+        return {}
+    known = os.path.isfile(USERADD_DEFAULTS)
+    homes = [home_of(name, read_text(USERADD_DEFAULTS) if known else "") for name in missing]
+    return {home: os.path.lexists(home) for home in homes}
+
+
+def read_new_homes(record: RoleRecord, present: NodeState) -> dict[str, Home]:
+    """Return the homes of the users that came since ``record``, of those that have one."""
+    homes = {}
+    for name, was in record.before.users.items():
+        if was or not present.users.get(name):
+            continue
+        found = pwd.getpwnam(name)
+        if not os.path.lexists(found.pw_dir):
+            continue
+        known = record.before.homes.get(found.pw_dir) is False
+        foreign = foreign_in(found.pw_dir, found.pw_uid, record.role) if known else ""
+        homes[name] = Home(found.pw_dir, foreign)
+    return homes
 
 
 def read_sysctl(name: str) -> Optional[str]:

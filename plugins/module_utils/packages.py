@@ -18,6 +18,9 @@ LOCKED = (
 #: What dpkg says when an installation was cut in half before.
 INTERRUPTED = "dpkg --configure -a"
 
+#: Complaints that say no more than that something is wrong.
+EMPTY_WORDS = r"Some index files failed|Unable to correct problems|^Error:$"
+
 #: What a package manager says, and the sentence that helps. First match wins.
 CAUSES: tuple[tuple[str, str], ...] = (
     (r"No space left on device", "the disk is full; free space (see 'df -h') and run again"),
@@ -29,6 +32,11 @@ CAUSES: tuple[tuple[str, str], ...] = (
         r"certificate verif|certificate problem|issuer is unknown|Curl error \(60\)"
         r"|authenticated with given CA",
         "the mirror's certificate is not trusted; is a corporate CA missing on the node?",
+    ),
+    (
+        r"but it is not going to be installed|but it is not installable"
+        r"|nothing provides .* needed by",
+        "a package that it needs cannot be had",
     ),
     (
         r"Temporary failure resolving|Could not resolve|Failed to fetch|Cannot download|Curl error"
@@ -59,6 +67,41 @@ def cause_of_failure(said: str, names: Sequence[str]) -> str:
     errors = [line for line in lines if re.match(r"(E:|Error)", line)] or lines
     quote = errors[0] if errors else "no message"
     for pattern, cause in CAUSES:
-        if re.search(pattern, said, re.IGNORECASE):
-            return f"{cause} ({quote})"
+        telling = [line for line in lines if re.search(pattern, line, re.IGNORECASE)]
+        if telling:
+            return f"{cause} ({telling[0] if re.search(EMPTY_WORDS, quote) else quote})"
     return f"{quote}; try it on the node by hand with the packages {', '.join(names) or '(none)'}"
+
+
+#: Before the names of packages that would go: apt's heading, and those in dnf's table.
+_GOING_APT = re.compile(r"^The following packages will be REMOVED:\n((?:  .*\n?)+)", re.MULTILINE)
+_GOING_DNF = re.compile(r"^Removing[^\n]*:\n((?: .*\n?)+)", re.MULTILINE)
+#: How both say that something that is installed stands in the way.
+CONFLICT = r"need to be removed but remove is disabled|conflicts with|with installed package"
+
+
+def going_with_apt(said: str) -> list[str]:
+    """Return the packages that ``apt-get`` says it would take away, sorted."""
+    names = (word.rstrip("*") for part in _GOING_APT.findall(said) for word in part.split())
+    return sorted({name.partition(":")[0] for name in names})
+
+
+def going_with_dnf(said: str) -> list[str]:
+    """Return the packages that the table of ``dnf --assumeno --allowerasing`` would take away."""
+    rows = (line for part in _GOING_DNF.findall(said) for line in part.splitlines())
+    return sorted({row.split()[0] for row in rows if re.match(r" \S", row)})
+
+
+def needs_removal(said: str) -> bool:
+    """Return whether a package manager gave up because it would have to take something away."""
+    return re.search(CONFLICT, said) is not None
+
+
+def explain_removal(going: Sequence[str], allowed: Sequence[str], named: str) -> str:
+    """Return why packages of the owner's keep others from being installed, and the ways out."""
+    strange = [name for name in going if name not in allowed] or ["other packages"]
+    where = f"name what may go in {named}" if named else "name what may go (replace)"
+    return (
+        f"{', '.join(strange)} would have to go for it. Remove it yourself, or {where}: "
+        "then it goes now, and reset installs it again"
+    )

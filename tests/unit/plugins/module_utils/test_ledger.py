@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger import (
     Declaration,
@@ -9,6 +11,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
     FileState,
     Ledger,
     LedgerError,
+    MountState,
     NodeState,
     RoleRecord,
     UnitState,
@@ -19,7 +22,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
 
 FULL = RoleRecord(
     role="docker",
-    declared=Declaration(packages=("docker.io",), files=("/etc/a",), firewall=True),
+    declared=Declaration(
+        packages=("docker.io",),
+        files=("/etc/a",),
+        memberships=("docker/ada",),
+        firewall=True,
+        refresh={"/etc/a": "update-a --all"},
+    ),
     before=NodeState(
         packages={"bash": "installed"},
         auto=("libc6",),
@@ -31,8 +40,12 @@ FULL = RoleRecord(
         users={"ray": False},
         groups={"docker": True},
         interfaces=("lo",),
+        memberships={"docker/ada": False},
+        mounts={"/mnt/a": MountState(False, True, True, ("/mnt",))},
+        homes={"/home/ada": False},
         firewall={"nft": "table ip filter {\n}\n"},
     ),
+    pending=("/etc/a",),
 )
 
 
@@ -92,6 +105,7 @@ def test_an_old_entry_is_never_overwritten() -> None:
         pytest.param(
             {"bash": "installed", "runc": "installed"}, {"bash": "installed"}, id="absent-now"
         ),
+        pytest.param({}, {"bash": "installed"}, id="others-that-went-do-not-count"),
         pytest.param(
             {"bash": "installed", "runc": "installed", "git": "installed"},
             {"bash": "installed", "git": "installed"},
@@ -128,3 +142,45 @@ def test_roles_keep_the_order_of_their_recording() -> None:
 def test_a_ledger_needs_the_copies_of_all_its_records() -> None:
     assert Ledger((FULL,)).backups() == {"abc"}
     assert Ledger().backups() == set()
+
+
+def test_a_later_package_that_the_owner_removed_meanwhile_was_not_there_before() -> None:
+    old = RoleRecord("r", Declaration(packages=("a",)), NodeState(packages={"git": "installed"}))
+    grown = extend(old, Declaration(packages=("git",)), NodeState(packages={}))
+    assert grown.before.packages == {}
+
+
+def test_a_record_of_an_older_version_still_reads() -> None:
+    text = json.loads(to_json(Ledger((FULL,))))
+    entry = text["roles"][0]
+    del entry["pending"]
+    for name in ("memberships", "mounts", "refresh"):
+        del entry["declared"][name]
+    for name in ("memberships", "mounts", "homes"):
+        del entry["before"][name]
+    record = from_json(json.dumps(text)).records[0]
+    assert (record.pending, record.declared.refresh, record.before.homes) == ((), {}, {})
+    assert record.before.files == FULL.before.files
+
+
+@pytest.mark.parametrize(
+    ("newer", "expected"),
+    [
+        pytest.param({"/etc/a": "x"}, {}, id="known"),
+        pytest.param({"/etc/a": "x", "/etc/b": "x"}, {"/etc/b": "x"}, id="another-path"),
+        pytest.param({"/etc/a": "y"}, {"/etc/a": "y"}, id="another-command"),
+    ],
+)
+def test_a_new_command_is_more_than_what_is_declared(
+    newer: dict[str, str], expected: dict[str, str]
+) -> None:
+    older = Declaration(refresh={"/etc/a": "x"})
+    assert Declaration(refresh=newer).beyond(older).refresh == expected
+
+
+def test_the_newest_command_counts() -> None:
+    older = Declaration(refresh={"/etc/a": "x", "/etc/b": "x"})
+    assert older.plus(Declaration(refresh={"/etc/a": "y"})).refresh == {
+        "/etc/a": "y",
+        "/etc/b": "x",
+    }

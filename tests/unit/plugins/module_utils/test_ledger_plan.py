@@ -11,6 +11,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
     Declaration,
     DirectoryState,
     FileState,
+    MountState,
     NodeState,
     RoleRecord,
     UnitState,
@@ -21,6 +22,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_actio
     Left,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_plan import (
+    Home,
     Outlook,
     cut_block,
     danger,
@@ -289,6 +291,10 @@ I = "installed"  # noqa: E741 - a column of tables
         pytest.param({}, {"docker.io": I}, Outlook(),
             ["purge package docker.io", "reload systemd"], id="new"),
         pytest.param({"docker.io": I}, {"docker.io": I}, Outlook(), [], id="owners"),
+        pytest.param({"docker.io": I}, {}, Outlook(),
+            ["install package docker.io again"], id="owners-purged-by-us"),
+        pytest.param({"docker.io": I}, {"docker.io": "config-files"}, Outlook(),
+            ["install package docker.io again"], id="owners-removed-by-us"),
         pytest.param({"docker.io": "config-files"}, {"docker.io": I}, Outlook(),
             ["remove package docker.io", "reload systemd"], id="owners-configuration-stays"),
         pytest.param({}, {"docker.io": "config-files"}, Outlook(),
@@ -420,3 +426,187 @@ def test_a_restored_node_needs_nothing() -> None:
     )
     record = RoleRecord("docker", DOCKER, state)
     assert plan_restore(record, state, Outlook()).actions == ()
+
+
+def test_the_owners_engine_comes_back_after_ours_went() -> None:
+    declared = Declaration(packages=("docker-ce", "docker.io"))
+    actions, _left = plan({"packages": {"docker.io": I}}, {"packages": {"docker-ce": I}}, declared)
+    assert actions == [
+        "purge package docker-ce",
+        "install package docker.io again",
+        "reload systemd",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        pytest.param(MountState(), MountState(), [], id="never-mounted"),
+        pytest.param(MountState(), MountState(True, True),
+            ["unmount /mnt/a", "remove mount point /mnt/a if it is empty"], id="new"),
+        pytest.param(MountState(), MountState(False, True, True),
+            ["remove mount point /mnt/a if it is empty"], id="unmounted-meanwhile"),
+        pytest.param(MountState(), MountState(False, True, False), [], id="owners-files-in-it"),
+        pytest.param(MountState(False, True), MountState(True, True), ["unmount /mnt/a"],
+            id="owners-directory"),
+        pytest.param(MountState(True, True), MountState(True, True), [], id="owners-mount"),
+    ],
+)  # fmt: skip
+def test_only_mounts_that_came_with_us_go(
+    before: MountState, now: MountState, expected: list[str]
+) -> None:
+    states = {"mounts": {"/mnt/a": before}}, {"mounts": {"/mnt/a": now}}
+    assert plan(*states) == (expected, ())
+
+
+def test_inner_mounts_go_first_and_before_what_is_below_them() -> None:
+    points = {"/mnt/a": MountState(missing=("/mnt",)), "/mnt/a/b": MountState()}
+    now = dict.fromkeys(points, MountState(True, True))
+    actions, _left = plan(
+        {"mounts": points}, {"mounts": now}, outlook=Outlook(children={"/mnt/x": ()})
+    )
+    assert actions == [
+        "unmount /mnt/a/b",
+        "unmount /mnt/a",
+        "remove mount point /mnt/a/b if it is empty",
+        "remove mount point /mnt/a if it is empty",
+    ]
+
+
+def test_a_mount_that_the_owner_keeps_stays() -> None:
+    states = {"mounts": {"/mnt/a": MountState()}}, {"mounts": {"/mnt/a": MountState(True, True)}}
+    assert plan(*states, keep=("/mnt/a",)) == ([], ())
+
+
+def test_systemd_forgets_a_mount_whose_line_goes() -> None:
+    actions, _left = plan(
+        {"blocks": {"/etc/fstab": FILE}}, {}, outlook=Outlook(texts={"/etc/fstab": "a\n" + BLOCK})
+    )
+    assert actions == ["cut our block out of /etc/fstab", "reload systemd"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "expected"),
+    [
+        pytest.param(False, True, ["take user ada out of group video"], id="new"),
+        pytest.param(True, True, [], id="owners"),
+        pytest.param(False, False, [], id="gone-with-its-group"),
+    ],
+)
+def test_only_new_memberships_end(was: bool, now: bool, expected: list[str]) -> None:
+    states = {"memberships": {"video/ada": was}}, {"memberships": {"video/ada": now}}
+    assert plan(*states) == (expected, ())
+
+
+def homes(
+    was: dict[str, bool], home: Home | None, keep: tuple[str, ...] = ()
+) -> tuple[list[str], list[tuple[str, str]]]:
+    record = RoleRecord("os_base", Declaration(), NodeState(users={"ada": False}, homes=was))
+    outlook = Outlook(homes={"ada": home} if home else {})
+    found = plan_restore(record, NodeState(users={"ada": True}), outlook, keep)
+    return [a.sentence() for a in found.actions], [(s.path, s.reason) for s in found.stays]
+
+
+ADA = "/home/ada"
+
+
+@pytest.mark.parametrize(
+    ("was", "home", "actions", "stays"),
+    [
+        pytest.param({ADA: False}, Home(ADA), ["delete user ada and the home /home/ada"], [],
+            id="untouched"),
+        pytest.param({ADA: False}, Home(ADA, "/home/ada/x"), ["delete user ada"],
+            [(ADA, "holds /home/ada/x, which is its user's")], id="with-a-file"),
+        pytest.param({ADA: True}, Home(ADA), ["delete user ada"],
+            [(ADA, "was there before its user")], id="there-before"),
+        pytest.param({}, Home(ADA), ["delete user ada"], [], id="record-of-an-older-version"),
+        pytest.param({ADA: False}, Home("/opt/ray"), ["delete user ada"], [], id="another-home"),
+        pytest.param({ADA: False}, None, ["delete user ada"], [], id="no-home"),
+    ],
+)  # fmt: skip
+def test_a_home_goes_only_when_nothing_in_it_is_its_users(
+    was: dict[str, bool], home: Home | None, actions: list[str], stays: list[tuple[str, str]]
+) -> None:
+    assert homes(was, home) == (actions, stays)
+
+
+def test_a_home_that_the_owner_keeps_stays() -> None:
+    assert homes({ADA: False}, Home(ADA), keep=("/home/ada",)) == (
+        ["delete user ada"],
+        [(ADA, "is to be kept")],
+    )
+
+
+REFRESH = Declaration(refresh={"/etc/a": "update-a --x", "/etc/b": "update-a --x", "/etc/c": "c"})
+
+
+@pytest.mark.parametrize(
+    ("now", "pending", "expected"),
+    [
+        pytest.param({"/etc/a": FILE, "/etc/b": FILE}, (),
+            ["delete file /etc/a", "delete file /etc/b",
+             "run 'update-a --x' for what was put back"], id="once-for-two-paths"),
+        pytest.param({}, ("/etc/c",), ["run 'c' for what was put back"], id="owed-by-a-killed-run"),
+        pytest.param({}, (), [], id="nothing-put-back"),
+    ],
+)  # fmt: skip
+def test_a_command_follows_what_is_put_back(
+    now: dict[str, FileState], pending: tuple[str, ...], expected: list[str]
+) -> None:
+    before = NodeState(files=dict.fromkeys(("/etc/a", "/etc/b", "/etc/c"), ABSENT))
+    record = RoleRecord("os_base", REFRESH, before, pending)
+    found = plan_restore(record, NodeState(files=now), Outlook())
+    assert [action.sentence() for action in found.actions] == expected
+
+
+def test_a_plan_tells_which_paths_need_a_command() -> None:
+    record = RoleRecord("os_base", REFRESH, NodeState(files={"/etc/a": ABSENT, "/etc/z": ABSENT}))
+    found = plan_restore(record, NodeState(files={"/etc/a": FILE, "/etc/z": FILE}), Outlook())
+    assert found.due(REFRESH.refresh) == ("/etc/a",)
+
+
+@pytest.mark.parametrize(
+    ("action", "thing"),
+    [
+        pytest.param(
+            Action(Kind.LEAVE_GROUP, "video", "ada"), "user ada in group video", id="member"
+        ),
+        pytest.param(Action(Kind.REFRESH, "update-a --x"), "command 'update-a --x'", id="command"),
+        pytest.param(Action(Kind.INSTALL_PACKAGE, "git"), "package git", id="package"),
+        pytest.param(Action(Kind.DELETE_ACCOUNT, "ada", "/home/ada"), "user ada", id="account"),
+    ],
+)
+def test_a_thing_that_is_left_has_a_name(action: Action, thing: str) -> None:
+    assert action.thing() == thing
+
+
+MODELS = "/srv/models"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "actions", "stays"),
+    [
+        pytest.param(GONE, EMPTY, ["remove empty directory /srv/models"], [], id="new-and-empty"),
+        pytest.param(GONE, DIRECTORY, [], [(MODELS, "holds data")], id="new-with-models"),
+        pytest.param(GONE, GONE, [], [], id="never-made"),
+        pytest.param(DIRECTORY, DIRECTORY, [], [], id="owners"),
+        pytest.param(
+            DIRECTORY,
+            DirectoryState("directory", False, "0775", 0, 3000),
+            ["restore mode and owner of /srv/models"],
+            [],
+            id="owners-with-our-mode",
+        ),
+        pytest.param(DIRECTORY, DirectoryState("directory", False), [], [], id="mounted-over"),
+    ],
+)
+def test_a_directory_for_data_goes_only_when_it_is_empty(
+    before: DirectoryState,
+    now: DirectoryState,
+    actions: list[str],
+    stays: list[tuple[str, str]],
+) -> None:
+    record = RoleRecord("os_base", Declaration(data=(MODELS,)), NodeState(data={MODELS: before}))
+    found = plan_restore(record, NodeState(data={MODELS: now}), Outlook())
+    assert [action.sentence() for action in found.actions] == actions
+    assert [(left.path, left.reason) for left in found.stays] == stays

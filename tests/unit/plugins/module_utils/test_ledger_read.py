@@ -5,9 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger import (
+    FileState,
+    MountState,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_read import (
+    is_member,
     read_directory,
     read_file,
+    read_homes,
+    read_mounts,
     read_sysctl,
     sysctl_path,
 )
@@ -66,3 +73,31 @@ def test_a_sysctl_lies_where_the_kernel_has_it(name: str, expected: str) -> None
 
 def test_a_sysctl_that_the_kernel_lacks_is_none() -> None:
     assert read_sysctl("net.no_such_setting") is None
+
+
+def test_a_home_of_nobody_is_absent() -> None:
+    assert read_file("~nobody-there/.ssh/authorized_keys") == FileState()
+
+
+def test_mount_points_tell_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full" / "x").mkdir(parents=True)
+    paths = ["/proc", str(tmp_path / "empty"), str(tmp_path / "full"), str(tmp_path / "no" / "x")]
+    assert list(read_mounts(paths).values()) == [
+        MountState(mounted=True, exists=True),
+        MountState(exists=True),
+        MountState(exists=True, empty=False),
+        MountState(missing=(str(tmp_path / "no"),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no-such-group/root", "root/no-such-user"],
+)
+def test_who_is_in_no_such_group_is_no_member(name: str) -> None:
+    assert is_member(name) is False
+
+
+def test_only_homes_of_missing_users_are_looked_for() -> None:
+    assert read_homes(["root", "nobody-there"]) == {"/home/nobody-there": False}

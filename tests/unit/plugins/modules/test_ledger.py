@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import ledger_store
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import (
+    ledger_apply,
+    ledger_read,
+    ledger_store,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.modules import ledger
 
 BLOCK = "# BEGIN rackforge.gpu_cluster demo\nx\n# END rackforge.gpu_cluster demo\n"
@@ -179,6 +186,35 @@ def test_what_cannot_be_undone_fails_at_the_end_and_the_record_stays(
             id="var-lib",
         ),
         pytest.param({"role": "a", "files": ["/etc/../x"]}, "plain absolute path", id="dots"),
+        pytest.param(
+            {"role": "a", "touched": [{"file": ["/etc/x"]}]},
+            "touched has 'file', expected one of packages, files, blocks, directories, units, "
+            "sysctls, users, groups, interfaces, images, memberships, mounts, data, firewall, "
+            "refresh",
+            id="misspelt-kind",
+        ),
+        pytest.param(
+            {"role": "a", "touched": [{"files": "/etc/x"}]},
+            "touched has files '/etc/x', expected a list",
+            id="no-list",
+        ),
+        pytest.param(
+            {"role": "a", "touched": [{"directories": ["/etc"]}]},
+            "Refusing to declare directory /etc",
+            id="dangerous-part",
+        ),
+        pytest.param({"role": "a", "files": ["~ada/x"]}, "plain absolute path", id="home"),
+        pytest.param(
+            {"role": "a", "memberships": ["video"]}, "expected GROUP/USER", id="membership"
+        ),
+        pytest.param(
+            {"role": "a", "refresh": {"/etc/x": "sh 'x"}},
+            "refresh has 'sh 'x' for /etc/x, which has No closing quotation",
+            id="open-quote",
+        ),
+        pytest.param(
+            {"role": "a", "refresh": {"/etc/x": " "}}, "no command for /etc/x", id="no-command"
+        ),
     ],
 )
 def test_a_dangerous_declaration_is_refused(
@@ -241,3 +277,131 @@ def test_a_purge_that_would_take_the_owners_package_is_not_made(node: Any) -> No
         }
     ]
     assert not [call for call in node.calls if "--yes" in call]
+
+
+def test_parts_of_a_declaration_are_joined(node: Any, kept: Path, etc: Path) -> None:
+    parts = [{"files": [str(etc / "owned.conf")]}, {}, {"files": [str(etc / "owned.conf")]}]
+    more = {"files": [str(etc / "one")], "refresh": {str(etc / "one"): "update-one"}}
+    node.run(ledger.main, role="demo", files=[str(etc / "zero")], touched=[*parts, more])
+    declared = json.loads((kept / "ledger.json").read_text())["roles"][0]["declared"]
+    assert declared["files"] == [str(etc / name) for name in ("zero", "owned.conf", "one")]
+    assert declared["refresh"] == {str(etc / "one"): "update-one"}
+
+
+def test_a_home_that_came_since_is_nothing_new(
+    node: Any, kept: Path, etc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = {"users": ["ada-no-such"], "blocks": ["~ada-no-such/.ssh/authorized_keys"]}
+    node.run(ledger.main, role="demo", touched=[part])
+    first = (kept / "ledger.json").read_bytes()
+    monkeypatch.setattr(
+        os.path, "expanduser", lambda path: path.replace("~ada-no-such", str(etc / "ada"))
+    )
+    assert node.run(ledger.main, role="demo", touched=[part])["changed"] is False
+    assert (kept / "ledger.json").read_bytes() == first
+
+
+def refreshing(etc: Path) -> dict[str, Any]:
+    paths = [str(etc / "owned.conf"), str(etc / "new.conf")]
+    return {"role": "demo", "files": paths, "refresh": dict.fromkeys(paths, "update-demo --now")}
+
+
+def test_a_command_runs_once_for_all_that_was_put_back(node: Any, kept: Path, etc: Path) -> None:
+    node.answers("update-demo", (0, "", ""))
+    node.run(ledger.main, **refreshing(etc))
+    (etc / "owned.conf").write_text("ours\n")
+    (etc / "new.conf").write_text("ours\n")
+    result = node.run(ledger.main, role="demo", state="restored")
+    assert node.calls == ["update-demo --now"]
+    assert result["actions"][-1] == "run 'update-demo --now' for what was put back"
+    assert not kept.exists()
+
+
+def test_no_command_runs_for_what_never_changed(node: Any, kept: Path, etc: Path) -> None:
+    node.run(ledger.main, **refreshing(etc))
+    node.run(ledger.main, role="demo", state="restored")
+    assert node.calls == []
+    assert not kept.exists()
+
+
+def test_a_killed_restoration_still_owes_its_command(
+    node: Any, kept: Path, etc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """The process ends here."""
+
+    def kill(*_arguments: object) -> None:
+        raise Killed
+
+    node.answers("update-demo", (0, "", ""))
+    node.run(ledger.main, **refreshing(etc))
+    (etc / "owned.conf").write_text("ours\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_apply.Restorer, "_refresh", kill)
+        with pytest.raises(Killed):
+            node.run(ledger.main, role="demo", state="restored")
+    assert (etc / "owned.conf").read_text() == "owner's\n"
+    assert node.calls == []
+    result = node.run(ledger.main, role="demo", state="restored")
+    assert result["actions"] == ["run 'update-demo --now' for what was put back"]
+    assert node.calls == ["update-demo --now"]
+    assert not kept.exists()
+
+
+def test_a_command_that_failed_is_owed_until_it_works(node: Any, kept: Path, etc: Path) -> None:
+    node.answers("update-demo", (1, "", "no kernel found"))
+    node.run(ledger.main, **refreshing(etc))
+    (etc / "owned.conf").write_text("ours\n")
+    result = node.run(ledger.main, role="demo", state="restored")
+    assert result["failed"] is True
+    assert result["left"] == [
+        {
+            "path": "command 'update-demo --now'",
+            "reason": "'update-demo --now' exited 1: no kernel found",
+        }
+    ]
+    node.answers("update-demo", (0, "", ""))
+    assert node.run(ledger.main, role="demo", state="restored")["left"] == []
+    assert not kept.exists()
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_home_with_its_users_work_stays_and_is_named(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = SimpleNamespace(pw_uid=54321, pw_dir="/home/ada-no-such")
+    there: dict[str, Any] = {}
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: there[name])
+    monkeypatch.setattr(ledger_read, "foreign_in", lambda *_a: "/home/ada-no-such/train.py")
+    node.answers("userdel", (0, "", ""))
+    node.run(ledger.main, role="demo", users=["ada-no-such"])
+    there["ada-no-such"] = account
+    monkeypatch.setattr(os.path, "lexists", lambda _path: True)
+    monkeypatch.setattr(
+        ledger_apply.Restorer, "_delete_user", lambda _self, name, _home="": there.pop(name)
+    )
+    result = node.run(ledger.main, role="demo", state="restored")
+    assert result["actions"] == ["delete user ada-no-such"]
+    assert result["stays"] == [
+        {
+            "path": "/home/ada-no-such",
+            "reason": "holds /home/ada-no-such/train.py, which is its user's",
+        }
+    ]
+
+
+def test_a_user_that_came_with_the_role_cannot_undo_it(
+    node: Any, kept: Path, etc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = etc / "sudo-rule"
+    node.run(ledger.main, role="demo", users=["ada-no-such"], files=[str(path)])
+    path.write_text("ada\n")
+    monkeypatch.setenv("SUDO_USER", "ada-no-such")
+    result = node.run(ledger.main, role="demo", state="restored")
+    assert result["msg"] == (
+        "Ledger of role demo: user ada-no-such, who called sudo, came with this role and would go "
+        "with it. Nothing was changed. Connect as root or as a user who was there before "
+        "(ansible_user)"
+    )
+    assert path.exists()
+    assert kept.exists()
