@@ -9,11 +9,13 @@ import contextlib
 import shlex
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.probe_reason import (
     Target,
@@ -25,6 +27,20 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.probe_reason
     not_root,
     probe_failed,
     root_without_become,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.ssh_route import (
+    Route,
+    RouteError,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.ssh_trial import (
+    Elsewhere,
+    TrialError,
+    at_port,
+    carry_over,
+    elsewhere,
+    is_elsewhere,
+    is_unknown_key,
+    route_at,
 )
 
 MODULE = "rackforge.gpu_cluster.node_info"
@@ -51,6 +67,8 @@ class Outcome:
     sudo: bool = False
     findings: tuple[Finding, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    #: The port that answered in place of the inventory's, 0 when that one did.
+    port: int = 0
 
     def to_result(self) -> dict[str, Any]:
         """Return the result of the action; it never counts as failed."""
@@ -61,6 +79,7 @@ class Outcome:
             "sudo": self.sudo,
             "findings": [finding.to_dict() for finding in self.findings],
             "ansible_facts": self.facts,
+            **({"port": self.port} if self.port else {}),
         }
 
 
@@ -97,12 +116,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "cluster_subnet": {"type": "str", "default": ""},
                 "timeout": {"type": "int", "default": 60},
                 "leave_out": {"type": "str", "default": ""},
+                "ssh_port": {"type": "int", "default": 0},
             }
         )
         if args["leave_out"]:
             return {"changed": False, "unreachable": True, "msg": args["leave_out"]}
         variables = task_vars or {}
         target = self._target(variables)
+        self._ssh_port = int(args["ssh_port"])
         self._module_args = {name: args[name] for name in ("my_iface", "cluster_subnet")}
         try:
             with time_limit(args["timeout"]):
@@ -115,6 +136,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _probe(self, target: Target, task_vars: dict[str, Any]) -> Outcome:
         """Ask the node as the play would, and without become only to explain a failure."""
         answer = self._ask(task_vars)
+        if answer.lost_connection and is_elsewhere(answer.failure):
+            found = self._ask_elsewhere(target.name, task_vars)
+            if found is not None:
+                port, answer = found
+                moved = self._judge(answer, replace(target, port=port), task_vars)
+                return replace(moved, port=port) if moved.reachable else moved
+        return self._judge(answer, target, task_vars)
+
+    def _judge(self, answer: Answer, target: Target, task_vars: dict[str, Any]) -> Outcome:
+        """Return what the first answer means."""
         if answer.failure and self._connection.become and is_privilege_failure(answer.failure):
             return self._explain_become(answer.failure, target, task_vars)
         if answer.failure:
@@ -123,6 +154,41 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         user = str(answer.node["gpu_cluster"].get("user", ""))
         findings = () if is_root else (not_root(target, user),)
         return Outcome(reachable=True, sudo=is_root, findings=findings, facts=answer.node)
+
+    def _ask_elsewhere(self, name: str, task_vars: dict[str, Any]) -> Optional[tuple[int, Answer]]:
+        """Return port and answer where sshd listens on the other port that it may have, else None."""
+        connection = self._connection
+        if str(connection.transport).rpartition(".")[2] != "ssh" or not self._ssh_port:
+            return None
+        if {"ansible_port", "ansible_ssh_port"} & load_extra_vars(self._loader).keys():
+            return None  # The rest of the run could not be told.
+        try:
+            old = route_at(connection, None)
+        except RouteError:
+            return None
+        other = elsewhere(old, self._ssh_port)
+        answer = self._ask_at(other, old, task_vars) if other else None
+        if other is None or answer is None:
+            return None
+        connection.set_option("port", other.port)
+        Display().warning(other.remark(name, old.port, self._ssh_port))
+        return other.port, answer
+
+    def _ask_at(self, other: Elsewhere, old: Route, task_vars: dict[str, Any]) -> Optional[Answer]:
+        """Return the node's answer at another port, None when it is not the node that answers."""
+        for words in other.attempts:
+            with at_port(self._connection, other.port, words):
+                answer = self._ask(task_vars)
+            if not answer.lost_connection:
+                try:
+                    if words == other.alias:
+                        carry_over(old, route_at(self._connection, other.port))
+                except (TrialError, RouteError):
+                    return None
+                return answer
+            if not is_unknown_key(answer.failure):
+                return None
+        return None
 
     def _explain_become(self, failure: str, target: Target, task_vars: dict[str, Any]) -> Outcome:
         """Ask again without become: is the node away, or does it only refuse us root?"""

@@ -27,6 +27,14 @@ options:
     description: See M(rackforge.gpu_cluster.node_info).
     type: str
     default: ""
+  ssh_port:
+    description:
+      - Port that the host's SSH server has or shall have (C(os_base_ssh_port)), 0 for none.
+      - When the inventory's port refuses or times out, this one is tried, or 22 where the inventory
+        has it already. The host's key must be known. Addresses of the control node itself are never
+        tried.
+    type: int
+    default: 0
   timeout:
     description:
       - Seconds that the whole probe may take before the node counts as silent.
@@ -66,6 +74,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+port:
+  description: Port to use for the rest of the run.
+  returned: when another port than the inventory's answered
+  type: int
+  sample: 22332
 reachable:
   description: Whether the node let Ansible in.
   returned: always
