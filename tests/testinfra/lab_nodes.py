@@ -4,13 +4,16 @@
 """How a lab's nodes stood before a scenario, and what differs now.
 
 ``python -m tests.testinfra.lab_nodes mol-docker`` writes down how they stand, beside the lab's
-inventory; tests then ask for the ``differences``. Both go past SSH and Ansible.
+inventory; with ``--node`` it compares one of them, and tests ask for the ``differences``. Both go
+past SSH and Ansible.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -71,5 +74,20 @@ def _network_shell(node: str) -> Run | None:
     return lambda script: check(["nsenter", space, "sh", "-c", script])
 
 
+def main() -> int:
+    """Record a lab, or compare one node of it and print what differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lab")
+    parser.add_argument("--node", help="compare this node instead")
+    parser.add_argument("--but", default="$^", help="differences that do not count (expression)")
+    wish = parser.parse_args()
+    if not wish.node:
+        record(wish.lab)
+        return 0
+    found = [line for line in differences(wish.lab, wish.node) if not re.match(wish.but, line)]
+    print("\n".join(found))
+    return 1 if found else 0
+
+
 if __name__ == "__main__":
-    record(sys.argv[1])
+    sys.exit(main())

@@ -54,6 +54,7 @@ EXCEPTIONS = (
     Known("units", "user-*", "login sessions, ours among them"),
     Known("units", "run-user-*.mount", "login sessions, ours among them"),
     Known("units", "systemd-timedated.service", "started by asking for the time; goes by itself"),
+    Known("units", "systemd-hostnamed.service", "started by asking for the name; goes by itself"),
     Known("mounts", "/run/user/*", "login sessions, ours among them"),
     Known("sysctls", "fs.dentry-state", "counter"),
     Known("sysctls", "fs.file-nr", "counter"),
