@@ -3,7 +3,7 @@
 # nodes through tests/lab.
 
 # Scenarios of `make test`, in this order; each cleans up after itself.
-SCENARIOS ?= default docker ray ray_venv lifecycle
+SCENARIOS ?= default os_base firewall ssh access docker ray ray_venv lifecycle
 
 # Test nodes of `make lab-up`.
 NODES ?= 3

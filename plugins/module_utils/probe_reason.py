@@ -236,7 +236,7 @@ def _install_first(text: str) -> str:
 def sudoers_command(user: str) -> str:
     """Return the command that lets ``user`` become root without a password."""
     name = user if re.fullmatch(r"[\w.-]+", user) else "USER"
-    return f"echo '{name} ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/{name}"
+    return f"echo '{name} ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/{name.replace('.', '_')}"
 
 
 def _matching_line(pattern: re.Pattern[str], text: str) -> str:
@@ -275,8 +275,8 @@ def explain_python(text: str, target: Target) -> Optional[Finding]:
         seen=_matching_line(_NO_PYTHON, text),
         expected="Python {}.{} or newer on the node".format(*MINIMUM_PYTHON),
         fix=(
-            f"ansible -b -m ansible.builtin.raw -a 'apt-get install -y python3' {name}"
-            "   (EL: dnf install -y python3.12)"
+            f"ansible-playbook -i <inventory> bootstrap.yml --limit {name}"
+            "   (it installs a Python that Ansible finds by itself)"
         ),
         variable="ansible_python_interpreter",
     )
@@ -293,8 +293,8 @@ def python_too_old(version: str, target: Target) -> Finding:
         seen=f"Python {version}",
         expected="Python {}.{} or newer on the node".format(*MINIMUM_PYTHON),
         fix=(
-            f"ansible -b -m ansible.builtin.raw -a 'dnf install -y python3.12' {name}, then set "
-            f"{target.name} ansible_python_interpreter=/usr/bin/python3.12"
+            f"ansible-playbook -i <inventory> bootstrap.yml --limit {name}"
+            "   (EL 8: it installs python3.12, which Ansible then finds by itself)"
         ),
         variable="ansible_python_interpreter",
     )

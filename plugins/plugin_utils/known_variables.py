@@ -26,6 +26,40 @@ PLAYBOOK_INPUTS = (
         "only where the kernel's boot id does not (containers).",
     ),
     Input(
+        "bootstrap_accept_new_host_keys",
+        Kind.BOOLEAN,
+        meaning="Whether bootstrap.yml records the SSH host key of a machine that is not known "
+        "yet, and shows its fingerprint; true when not set. A changed key is refused always.",
+    ),
+    Input(
+        "bootstrap_connect_timeout_seconds",
+        Kind.INTEGER,
+        meaning="Seconds that bootstrap.yml waits for a connection; 10 when not set.",
+    ),
+    Input("bootstrap_hosts", meaning="Hosts of bootstrap.yml; all when not set."),
+    Input(
+        "bootstrap_key_type",
+        choices=("ed25519", "rsa"),
+        meaning="Type of the cluster's SSH key pair; ed25519 when not set, rsa has 4096 bits.",
+    ),
+    Input(
+        "bootstrap_python",
+        Kind.BOOLEAN,
+        meaning="Whether bootstrap.yml installs a Python where a node's own is too old (EL 8) or "
+        "missing; true when not set.",
+    ),
+    Input(
+        "bootstrap_state",
+        choices=("present", "absent"),
+        meaning="absent: bootstrap.yml takes key and sudo rule out again.",
+    ),
+    Input(
+        "bootstrap_sudo",
+        Kind.BOOLEAN,
+        meaning="Whether bootstrap.yml lets the login user become root without a password; false "
+        "when not set.",
+    ),
+    Input(
         "cluster_control_addresses",
         meaning="Addresses or networks of control nodes and operators, who may reach the "
         "dashboard, Serve and metrics where a firewall is on. The address from which Ansible "
@@ -62,6 +96,28 @@ PLAYBOOK_INPUTS = (
         meaning="The cluster network, such as 198.18.0.0/24; a node address outside it is an "
         "error.",
     ),
+    Input(
+        "discover_accept_new_host_keys",
+        Kind.BOOLEAN,
+        meaning="As bootstrap_accept_new_host_keys, for discover.yml.",
+    ),
+    Input(
+        "discover_output",
+        meaning="File that discover.yml writes; inv.ini when not set. One that exists is kept.",
+    ),
+    Input("discover_port", Kind.INTEGER, meaning="SSH port to look for; 22 when not set."),
+    Input("discover_private_key_file", meaning="Key to log in with."),
+    Input(
+        "discover_targets",
+        meaning="Addresses and subnets to look at, with commas between them; at most 4096 "
+        "addresses.",
+    ),
+    Input(
+        "discover_timeout_seconds",
+        Kind.INTEGER,
+        meaning="Seconds that a port may take to answer; 3 when not set.",
+    ),
+    Input("discover_user", meaning="User to log in as."),
     Input(
         "docker_repo",
         meaning="Mirror of Docker's repository as the ConvectHub document writes it, with or "

@@ -22,6 +22,8 @@ from tests.unit.contracts.reading import (
     yaml_files,
 )
 
+#: Ansible's own variables about the way to a node, which a role may set when the way changes.
+_CONNECTION = frozenset({"ansible_port", "ansible_ssh_port"})
 _MANAGED = ("{{ ansible_managed", "# Managed by rackforge.gpu_cluster")
 
 
@@ -193,7 +195,7 @@ def _task_names(task: Task) -> set[str]:
         found.add(task.body["register"])
     facts = task.action(SET_FACT)
     if isinstance(facts, dict):
-        found |= facts.keys() - {"cacheable"}
+        found |= facts.keys() - {"cacheable"} - _CONNECTION
     loop = task.body.get("loop_control")
     if isinstance(loop, dict) and "loop_var" in loop:
         found.add(loop["loop_var"])

@@ -288,8 +288,8 @@ def problem(code: str) -> dict[str, str]:
                     "error",
                     "w1",
                     "python-too-old",
-                    "ansible -b -m ansible.builtin.raw -a 'dnf install -y python3.12' w1, then set "
-                    "w1 ansible_python_interpreter=/usr/bin/python3.12",
+                    "ansible-playbook -i <inventory> bootstrap.yml --limit w1   "
+                    "(EL 8: it installs python3.12, which Ansible then finds by itself)",
                 )
             ],
             id="python-too-old",
