@@ -105,3 +105,14 @@ def explain_removal(going: Sequence[str], allowed: Sequence[str], named: str) ->
         f"{', '.join(strange)} would have to go for it. Remove it yourself, or {where}: "
         "then it goes now, and reset installs it again"
     )
+
+
+_LACKING = (
+    re.compile(r"Depends: (\S+)[^\n]* but it is not (?:installable|going to be installed)"),
+    re.compile(r"nothing provides ([^\n]+) needed by"),
+)
+
+
+def lacking(said: str) -> list[str]:
+    """Return what packages need and could not be had, in the order in which it was named."""
+    return list(dict.fromkeys(name for each in _LACKING for name in each.findall(said)))

@@ -45,6 +45,19 @@ containers:
   type: list
   elements: str
   sample: [ray]
+running:
+  description: Names of running containers.
+  returned: success
+  type: list
+  elements: str
+  sample: [ray]
+survives_restart:
+  description:
+    - Whether running containers go on when reset puts the engine's old settings back. C(live-restore) must be on now, and in the
+      C(daemon.json) that comes back.
+  returned: success
+  type: bool
+  sample: false
 volumes:
   description: Names of volumes that were given a name.
   returned: success
@@ -53,21 +66,55 @@ volumes:
   sample: []
 """
 
+import json
 import re
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.docker_daemon import (
+    DAEMON_FILE,
+    DaemonError,
+    parse_daemon,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger import LedgerError
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_store import Store
 
 POLL_SECONDS = 1.0
+NOTHING: dict[str, Any] = {"version": None, "containers": [], "running": [], "volumes": []}
 
 
 def contents(command: Command) -> dict[str, list[str]]:
     """Return the names of containers and of named volumes."""
-    containers = command.run(["docker", "ps", "--all", "--format", "{{.Names}}"]).out.split()
+    listed = command.run(["docker", "ps", "--all", "--format", "{{.Names}}\t{{.Status}}"]).out
+    containers = [line.partition("\t") for line in listed.splitlines() if line.strip()]
     volumes = command.run(["docker", "volume", "ls", "--format", "{{.Name}}"]).out.split()
     named = [name for name in volumes if not re.fullmatch(r"[0-9a-f]{64}", name)]
-    return {"containers": containers, "volumes": named}
+    return {
+        "containers": [name for name, _tab, _status in containers],
+        "running": [name for name, _tab, status in containers if status.startswith("Up")],
+        "volumes": named,
+    }
+
+
+def old_settings() -> dict[str, Any]:
+    """Return daemon.json as the ledger keeps it, empty where it keeps none."""
+    store = Store()
+    try:
+        record = store.load().get("docker")
+        copy = record.before.files.get(DAEMON_FILE) if record else None
+        if copy is None or not copy.sha256:
+            return {}
+        return parse_daemon(store.backup(copy.sha256).decode("utf-8", "replace"))
+    except (LedgerError, DaemonError, OSError):
+        return {}
+
+
+def survives_restart(command: Command) -> bool:
+    """Return whether containers live through a restart with the old settings."""
+    out = command.run(["docker", "info", "--format", "{{json .LiveRestoreEnabled}}"]).out.strip()
+    return out == json.dumps(True) and old_settings().get("live-restore") is True
 
 
 def main() -> None:
@@ -82,7 +129,7 @@ def main() -> None:
     command, timeout = Command(module), module.params["timeout"]
     if not command.find("docker"):
         if not module.params["required"]:
-            module.exit_json(changed=False, version=None, containers=[], volumes=[])
+            module.exit_json(changed=False, survives_restart=False, **NOTHING)
         module.fail_json(
             msg="This node has no docker command. Let provision.yml install Docker Engine "
             "(install_docker=true), install it yourself, or use ray_runtime=venv, which needs none"
@@ -91,7 +138,12 @@ def main() -> None:
     while True:
         result = command.run(["docker", "version", "--format", "{{.Server.Version}}"])
         if result.rc == 0:
-            module.exit_json(changed=False, version=result.out.strip(), **contents(command))
+            module.exit_json(
+                changed=False,
+                version=result.out.strip(),
+                survives_restart=survives_restart(command),
+                **contents(command),
+            )
         if time.monotonic() - started >= timeout:
             module.fail_json(
                 msg=f"Docker Engine did not answer within {timeout} s: {result.explain()}; "

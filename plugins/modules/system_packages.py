@@ -125,11 +125,25 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.packages imp
     going_with_dnf,
     installed_dpkg,
     is_locked,
+    lacking,
     needs_removal,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.write_file import write_text
 
 POLL_SECONDS = 1.0
+#: Lets apt see no repository, and leave its record of what repositories have alone.
+NO_SOURCES = (
+    *("-o", "Dir::Etc::SourceList=/dev/null", "-o", "Dir::Etc::SourceParts=/dev/null"),
+    *("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="),
+)
+
+
+def cause_with_files(said: str, paths: list[str]) -> str:
+    """Return why packages that lie on the node could not be installed."""
+    needed = lacking(said)
+    if needed:
+        return f"the folder and the node lack what they need: {', '.join(needed)}; add these to it"
+    return cause_of_failure(said, [os.path.basename(path) for path in paths])
 
 
 class Apt:
@@ -163,10 +177,9 @@ class Apt:
 
     def install_files(self, paths: list[str]) -> None:
         """Install packages that lie on the node, without asking a repository."""
-        result = self._get(paths, "--no-download")
+        result = self._get(paths, *NO_SOURCES)
         if result.rc != 0:
-            said = f"{result.out}\n{result.err}"
-            raise CommandError(cause_of_failure(said, [os.path.basename(path) for path in paths]))
+            raise CommandError(cause_with_files(f"{result.out}\n{result.err}", paths))
 
     def _get(self, names: list[str], *more: str) -> Result:
         """Return how the installation ended; one that would take packages away is not made."""
@@ -230,13 +243,17 @@ class Dnf:
     def install(self, names: list[str], stale: bool) -> None:
         """Install the packages; dnf sees for itself that a repository is new (``stale``)."""
         del stale
-        self._get(names)
+        result = self._try(names)
+        if result.rc != 0:
+            raise CommandError(cause_of_failure(result.err, names))
 
     def install_files(self, paths: list[str]) -> None:
         """Install packages that lie on the node, without asking a repository."""
-        self._get(paths, "--disablerepo=*")
+        result = self._try(paths, "--disablerepo=*")
+        if result.rc != 0:
+            raise CommandError(cause_with_files(f"{result.out}\n{result.err}", paths))
 
-    def _get(self, names: list[str], *more: str) -> None:
+    def _try(self, names: list[str], *more: str) -> Result:
         result = self._command.run(["dnf", "--assumeyes", *more, "install", *names])
         if result.rc != 0 and needs_removal(result.out + result.err):
             erasing = [*more, "--allowerasing", "install", *names]
@@ -246,8 +263,7 @@ class Dnf:
                 raise CommandError(explain_removal(going, allowed, self._params["replace_input"]))
             if going:
                 result = self._command.run(["dnf", "--assumeyes", *erasing])
-        if result.rc != 0:
-            raise CommandError(cause_of_failure(result.err, names))
+        return result
 
 
 Manager = Union[Apt, Dnf]

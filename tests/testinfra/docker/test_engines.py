@@ -59,10 +59,3 @@ def test_key_is_trusted_for_this_repository_only(node: Any) -> None:
     assert "Signed-By: /etc/apt/keyrings/docker.asc" in node.check_output(
         "cat /etc/apt/sources.list.d/docker.sources"
     )
-
-
-@pytest.mark.parametrize("node", [3], ids=["owner's-own"], indirect=True)
-def test_engine_of_the_owner_was_not_restarted(node: Any) -> None:
-    # Without a restart policy a container does not outlive its engine.
-    seen = "{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}"
-    assert node.check_output(f"docker inspect --format '{seen}' owners") == "true no"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tarfile
+from pathlib import Path
+
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.modules import system_packages
 from ansible_collections.rackforge.gpu_cluster.plugins.modules.system_packages import main
@@ -122,3 +125,158 @@ def test_a_node_with_neither_is_told(node: Node) -> None:
     assert result["msg"] == (
         "This node has neither apt-get nor dnf; see the README's support table"
     )
+
+
+def test_a_repository_is_written_before_the_installation(debian: Node, tmp_path: Path) -> None:
+    path = tmp_path / "sources.list.d" / "own.sources"
+    result = debian.run(main, names=["jq"], files={str(path): "Types: deb\n"})
+    assert result["changed"] is True
+    assert path.read_text() == "Types: deb\n"
+    assert programs(debian) == ["apt-get update", "apt-get install"]
+    debian.calls.clear()
+    again = debian.run(main, names=["rsync"], files={str(path): "Types: deb\n"})
+    assert (again["changed"], programs(debian)) == (False, [])
+
+
+def test_a_failed_installation_leaves_no_repository_and_no_key(
+    debian: Node, tmp_path: Path
+) -> None:
+    new, old, key = (tmp_path / name for name in ("new.sources", "old.sources", "key.asc"))
+    old.write_text("of the owner\n")
+    key.write_text("key")
+    debian.answers(
+        "apt-get update --error-on=any", (100, "", "W: Failed to fetch http://a.example\n")
+    )
+    debian.answers("apt-get install", UNKNOWN)
+    result = debian.run(
+        main,
+        names=["jq"],
+        files={str(new): "new\n", str(old): "ours\n"},
+        remove_on_failure=[str(key)],
+    )
+    assert result["msg"] == (
+        "Could not install jq: the package mirror cannot be reached; check the node's DNS, proxy"
+        " and mirror (E: Unable to locate package jq)"
+    )
+    assert old.read_text() == "of the owner\n"
+    assert not new.exists()
+    assert not key.exists()
+
+
+CONFLICT = (
+    100,
+    "The following packages will be REMOVED:\n  docker.io runc\n0 upgraded.\n",
+    "E: Packages need to be removed but remove is disabled.\n",
+)
+
+
+def test_packages_of_the_owner_are_not_taken_away(debian: Node) -> None:
+    debian.answers("apt-get install", CONFLICT)
+    result = debian.run(
+        main, names=["docker-ce"], replace=["runc"], replace_input="docker_replaced_packages"
+    )
+    assert result["msg"] == (
+        "Could not install docker-ce: docker.io would have to go for it. Remove it yourself, or"
+        " name what may go in docker_replaced_packages: then it goes now, and reset installs it"
+        " again"
+    )
+    assert "--no-remove" in debian.calls[-1]
+
+
+def test_packages_that_may_go_make_way(debian: Node) -> None:
+    debian.answers("apt-get install", CONFLICT, OK)
+    result = debian.run(main, names=["docker-ce"], replace=["docker.io", "runc"])
+    assert result["changed"] is True
+    assert "--no-remove" not in debian.calls[-1]
+
+
+DNF_CONFLICT = (1, "", "Error:\n Problem: problem with installed package podman-4.9.4-1.el8\n")
+DNF_TABLE = (1, "Removing dependent packages:\n podman  x86_64  4.9  @appstream  50 M\n\n", "")
+
+
+@pytest.mark.parametrize(
+    ("replace", "ok"), [([], False), (["podman"], True)], ids=["not-allowed", "allowed"]
+)
+def test_dnf_takes_away_only_what_is_named(node: Node, replace: list[str], ok: bool) -> None:
+    node.answers("rpm", (1, "", ""))
+    node.answers("dnf --assumeyes install", DNF_CONFLICT)
+    node.answers("dnf --assumeno --allowerasing install", DNF_TABLE)
+    node.answers("dnf --assumeyes --allowerasing install", OK)
+    result = node.run(main, names=["docker-ce"], replace=replace)
+    assert bool(result.get("failed")) is not ok
+    assert ("dnf --assumeyes --allowerasing install docker-ce" in node.calls) is ok
+    assert ok or "podman would have to go for it" in result["msg"]
+
+
+def test_units_are_held_during_the_installation_only(debian: Node) -> None:
+    debian.answers("systemctl", OK)
+    debian.answers("apt-get install", UNKNOWN)
+    assert debian.run(main, names=["jq"], hold_units=["a.service"])["failed"] is True
+    assert programs(debian)[0] == "systemctl mask"
+    assert debian.calls[-1] == "systemctl unmask --runtime a.service"
+    debian.calls.clear()
+    debian.run(main, names=["rsync"], hold_units=["a.service"])
+    assert programs(debian) == []
+
+
+def archive(folder: Path, *names: str) -> str:
+    path = folder / "packages.tar"
+    with tarfile.open(path, "w") as file:
+        for name in names:
+            (folder / name).write_text(name)
+            file.add(folder / name, arcname=name)
+    return str(path)
+
+
+def test_a_folder_is_asked_for_only_where_something_is_missing(debian: Node) -> None:
+    assert debian.run(main, names=["jq"], source_dir="/srv")["needs_source"] is True
+    assert debian.run(main, names=["rsync"], source_dir="/srv")["needs_source"] is False
+    assert [call for call in debian.calls if "apt-get" in call] == []
+
+
+def test_packages_of_a_folder_need_no_repository(debian: Node, tmp_path: Path) -> None:
+    source = archive(tmp_path, "jq_1_amd64.deb", "jq-1.rpm", "libjq_1_amd64.deb")
+    result = debian.run(main, names=["jq"], source_dir="/srv", source_file=source)
+    assert result["changed"] is True
+    words = debian.calls[-1].split()
+    assert "Dir::Etc::SourceParts=/dev/null" in words
+    assert [Path(word).name for word in words[-2:]] == ["jq_1_amd64.deb", "libjq_1_amd64.deb"]
+    assert "apt-get update" not in programs(debian)
+
+
+def test_rpms_of_a_folder_need_no_repository(node: Node, tmp_path: Path) -> None:
+    node.answers("rpm", (1, "", ""))
+    node.answers("dnf", OK)
+    source = archive(tmp_path, "docker-ce.deb", "docker-ce-29.1.3-1.el8.x86_64.rpm")
+    node.run(main, names=["docker-ce"], source_dir="/srv", source_file=source)
+    assert node.calls[-1].startswith("dnf --assumeyes --disablerepo=* install /")
+    assert node.calls[-1].endswith("/docker-ce-29.1.3-1.el8.x86_64.rpm")
+
+
+def test_a_folder_of_the_other_kind_is_explained(debian: Node, tmp_path: Path) -> None:
+    source = archive(tmp_path, "docker-ce-29.1.3-1.el8.x86_64.rpm")
+    result = debian.run(main, names=["jq"], source_dir="/srv", source_file=source)
+    assert result["msg"] == "Could not install jq: the folder holds no file that ends in .deb"
+
+
+def test_a_dependency_that_the_folder_lacks_is_named(debian: Node, tmp_path: Path) -> None:
+    said = (
+        " jq : Depends: libjq1 (= 1.6) but it is not installable\n"
+        "      Depends: libonig5 but it is not installable\n"
+    )
+    debian.answers("apt-get install", (100, said, "E: Unable to correct problems\n"))
+    source = archive(tmp_path, "jq_1_amd64.deb")
+    result = debian.run(main, names=["jq"], source_dir="/srv", source_file=source)
+    assert result["msg"] == (
+        "Could not install jq: the folder and the node lack what they need: libjq1, libonig5; add"
+        " these to it"
+    )
+
+
+def test_a_dependency_that_an_rpm_lacks_is_named(node: Node, tmp_path: Path) -> None:
+    said = "Error:\n Problem: nothing provides container-selinux >= 2:2.74 needed by docker-ce\n"
+    node.answers("rpm", (1, "", ""))
+    node.answers("dnf", (1, "", said))
+    source = archive(tmp_path, "docker-ce-29.1.3-1.el8.x86_64.rpm")
+    result = node.run(main, names=["docker-ce"], source_dir="/srv", source_file=source)
+    assert "lack what they need: container-selinux >= 2:2.74; add these to it" in result["msg"]
