@@ -15,10 +15,10 @@ description:
   - Turns the rows of the port catalogue that are about a host's groups into sources and ports, for M(rackforge.gpu_cluster.node_firewall).
   - Addresses and interfaces are those that M(rackforge.gpu_cluster.node_probe) found. A member without such facts, for which nobody
     asked in this run, is named instead. The module on the node remembers its address from an earlier run.
-positional: _input, members, groups, host
+positional: _input, members, groups, host, variables
 options:
   _input:
-    description: Variables of all hosts (C(hostvars)). Those of O(host) that move a port of the catalogue count.
+    description: Variables of all hosts (C(hostvars)), or what P(rackforge.gpu_cluster.cluster_members#filter) keeps of them.
     type: dict
     required: true
   members:
@@ -34,6 +34,9 @@ options:
     description: The node that lets in.
     type: str
     required: true
+  variables:
+    description: Variables of O(host), of which those that move a port of the catalogue count. Taken from the input when not set.
+    type: dict
   control:
     description: Addresses and networks that count as the control node. V(connection) is the address from which the SSH connection comes.
     type: list
@@ -60,7 +63,7 @@ _value:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_rules import (
@@ -76,6 +79,7 @@ def cluster_firewall(
     members: Sequence[str],
     groups: Mapping[str, Sequence[str]],
     host: str,
+    variables: Optional[Mapping[str, Any]] = None,
     control: Sequence[str] = ("connection",),
     developers: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
@@ -87,7 +91,7 @@ def cluster_firewall(
         tuple(developers),
     )
     try:
-        return rules_for(host, topology, hostvars[host])
+        return rules_for(host, topology, hostvars[host] if variables is None else variables)
     except PortRuleError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 from xml.etree import ElementTree
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import (
@@ -34,7 +34,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.write_file i
 #: What the timer loads when nobody confirms; it is there as long as a trial runs.
 BEFORE_TRIAL = "/run/rackforge-firewall.nft"
 TIMER = "rackforge-firewall-rollback"
-#: Files of firewalld's that were not there before we wrote a rule.
+#: How files of firewalld's stood before we wrote a rule.
 MEMORY = "/etc/rackforge/firewalld.json"
 #: The members' addresses by name, for a run that cannot ask one of them.
 MEMBERS = "/etc/rackforge/members.json"
@@ -71,12 +71,13 @@ class Changer:
             self._command.need(["ufw", *arguments])
 
     def _remember(self, zones: Iterable[str]) -> None:
-        """Write down which of the files that firewalld is going to write are not there yet."""
-        known = self._memory()
+        """Keep what firewalld is going to replace: a zone's file that is not there, its backup."""
+        known = _memory()
         for zone in zones:
-            files = [f"{ZONES}/{zone}.xml", f"{ZONES}/{zone}.xml.old"]
-            known.setdefault(zone, [file for file in files if not os.path.exists(where(file))])
-        if known != self._memory():
+            path = f"{ZONES}/{zone}.xml"
+            is_new = not os.path.exists(where(path))
+            known.setdefault(zone, {"new": is_new, "old": read_file(f"{path}.old")})
+        if known != _memory():
             self._write(MEMORY, json.dumps(known, sort_keys=True) + "\n")
 
     def knows(self, members: Mapping[str, str]) -> bool:
@@ -89,9 +90,6 @@ class Changer:
             self._delete(MEMBERS)
         elif not self.knows(members):
             self._write(MEMBERS, json.dumps(members, sort_keys=True) + "\n")
-
-    def _memory(self) -> dict[str, list[str]]:
-        return dict(json.loads(read_file(MEMORY) or "{}"))
 
     def take_out(self, commands: Iterable[str]) -> None:
         """Run the commands that take out what is ours and not wanted."""
@@ -174,11 +172,14 @@ class Changer:
         for zone in idle_zones:
             text = read_file(f"{ZONES}/{zone}.xml")
             self._write(f"{ZONES}/{zone}.xml", without_our_rules(text))
-        for zone, files in self._memory().items():
+        for zone, before in _memory().items():
             path = f"{ZONES}/{zone}.xml"
-            if path in files and is_default_zone(zone):
+            if before["new"] and is_default_zone(zone):
                 self._delete(path)
-            self._delete(*(file for file in files if file != path))
+            if before["old"]:
+                self._write(f"{path}.old", before["old"])
+            else:
+                self._delete(f"{path}.old")
         self._delete(MEMORY, MEMBERS)
         folder = where(os.path.dirname(SCRIPT))
         if os.path.isdir(folder) and not os.listdir(folder):
@@ -199,6 +200,10 @@ class Changer:
             self._command.need(["systemctl", "disable", "--now", "firewalld.service"])
         if ufw:
             self._command.need(["ufw", "disable"])
+
+
+def _memory() -> dict[str, dict[str, Any]]:
+    return dict(json.loads(read_file(MEMORY) or "{}"))
 
 
 def remembered_members() -> dict[str, str]:

@@ -217,7 +217,8 @@ def table_text(closing: Closing) -> str:
                 "type filter hook input priority filter; policy drop;",
                 "ct state established,related accept",
                 'iifname "lo" accept',
-                "meta l4proto { icmp, ipv6-icmp } accept",
+                # ICMP and ICMPv6 by number: a minimal node has no /etc/protocols for names.
+                "meta l4proto { 1, 58 } accept",
                 "udp sport 67 udp dport 68 accept",
                 "ip6 saddr fe80::/10 udp dport 546 accept",
                 f"tcp dport {ssh} accept",

@@ -25,6 +25,14 @@ UNIT = f"/etc/systemd/system/{UNIT_NAME}"
 #: Services that load the rules that the owner wrote.
 OWNERS = ("nftables.service", "netfilter-persistent.service", "iptables.service")
 
+#: What brings the network up. All are named, since to want network-pre.target alone is to start it.
+NETWORKS = (
+    "network-pre.target",
+    "systemd-networkd.service",
+    "NetworkManager.service",
+    "networking.service",
+)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -67,13 +75,12 @@ def script(parts: Sequence[Part]) -> str:
 
 def unit() -> str:
     """Return the unit that runs the script before the network is up."""
-    owners = " ".join(OWNERS)
+    owners, networks = " ".join(OWNERS), " ".join(NETWORKS)
     return f"""# Managed by rackforge.gpu_cluster
 [Unit]
 Description=Packet filter rules of rackforge.gpu_cluster
 DefaultDependencies=no
-Wants=network-pre.target
-Before=network-pre.target shutdown.target
+Before={networks} shutdown.target
 Conflicts=shutdown.target
 After={owners}
 PartOf={owners}

@@ -218,13 +218,15 @@ def has_type(kernel: str, kind: str) -> bool:
 
 
 def mount_command(mount: Mount) -> tuple[str, ...]:
-    """Return what mounts it now."""
+    """Return what mounts it now; with nofail, mount would pass over a missing disk in silence."""
     kind = () if mount.type == "bind" else ("-t", mount.type)
-    return ("mount", *kind, "-o", ",".join(mount.words()), "--", mount.source, mount.path)
+    words = [word for word in mount.words() if word != "nofail"]
+    return ("mount", *kind, "-o", ",".join(words), "--", mount.source, mount.path)
 
 
 NO_KERNEL = "this node's kernel cannot mount {type}; see 'modprobe {type}' and /proc/filesystems"
 _CAUSES = (
+    (r"special device .* does not exist", "{source} does not exist on this node; see 'lsblk'"),
     (r"unknown filesystem type|No such device|not configured in kernel", NO_KERNEL),
     (
         r"need a /sbin/mount\.\w+ helper|bad option; for several filesystems",

@@ -112,13 +112,18 @@ def look(path: str) -> Seen:
     )
 
 
-def number(name: str, what: str, find: Callable[[str], int]) -> int:
-    """Return the number of a user or group; raise ValueError when the node has none of that name."""
+def number(name: str, what: str, find: Callable[[str], int], may_come: bool) -> int:
+    """Return the number of a user or group.
+
+    When the node has none of that name: -1 if it may come before this is done, else ValueError.
+    """
     if name.isdigit():
         return int(name)
     try:
         return find(name)
     except KeyError:
+        if may_come:
+            return -1
         message = f"this node has no {what} {name}; create it first, or give a number"
         raise ValueError(message) from None
 
@@ -131,10 +136,10 @@ def make(wanted: Wanted, seen: Seen) -> None:
     os.chmod(wanted.path, int(wanted.mode, 8))  # after chown, which drops set-group-ID
 
 
-def as_wanted(params: dict[str, Any]) -> Wanted:
+def as_wanted(params: dict[str, Any], may_come: bool = False) -> Wanted:
     """Return what the task wants; raise ValueError for a user or group that is not there."""
-    uid = number(params["owner"], "user", lambda name: pwd.getpwnam(name).pw_uid)
-    gid = number(params["group"], "group", lambda name: grp.getgrnam(name).gr_gid)
+    uid = number(params["owner"], "user", lambda name: pwd.getpwnam(name).pw_uid, may_come)
+    gid = number(params["group"], "group", lambda name: grp.getgrnam(name).gr_gid, may_come)
     return Wanted(params["path"], params["mode"], uid, gid, params["free_gib"])
 
 
@@ -150,7 +155,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     path = module.params["path"]
     try:
-        wanted, seen = as_wanted(module.params), look(path)
+        # In check mode an earlier task has only said that it would make them.
+        wanted, seen = as_wanted(module.params, module.check_mode), look(path)
         wrong = problem(wanted, seen)
         if wrong:
             raise ValueError(wrong)

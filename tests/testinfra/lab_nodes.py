@@ -85,7 +85,7 @@ def main() -> int:
         record(wish.lab)
         return 0
     found = [line for line in differences(wish.lab, wish.node) if not re.match(wish.but, line)]
-    print("\n".join(found))
+    sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0
 
 

@@ -76,9 +76,8 @@ def test_defaults_hold_drivers_and_keep_security_fixes(plain_nodes: list[Any]) -
         assert "(nvidia|cuda|cudnn|nvlsm)" in held
 
 
-def test_defaults_touch_neither_names_nor_mirrors_nor_firewall(plain_nodes: list[Any]) -> None:
+def test_defaults_touch_neither_names_nor_firewall(plain_nodes: list[Any]) -> None:
     for node in plain_nodes:
         assert "rackforge" not in node.file("/etc/hosts").content_string
         assert "rackforge" not in node.file("/etc/resolv.conf").content_string
         assert not node.file("/etc/rackforge").exists
-        assert not node.file("/etc/pip.conf").exists

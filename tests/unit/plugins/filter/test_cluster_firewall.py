@@ -38,7 +38,8 @@ def test_without_a_word_the_control_node_is_the_connection_and_nobody_a_develope
 
 
 def test_control_nodes_and_developers_are_who_the_inventory_says() -> None:
-    made = firewall(HOSTVARS, ["head"], GROUPS, "head", ["203.0.113.9"], ["203.0.113.0/24"])
+    own = HOSTVARS["head"]
+    made = firewall(HOSTVARS, ["head"], GROUPS, "head", own, ["203.0.113.9"], ["203.0.113.0/24"])
     sources = {rule["name"]: rule["sources"] for rule in made}
     assert sources == {"control node": ["203.0.113.9"], "developers": ["203.0.113.0/24"]}
 

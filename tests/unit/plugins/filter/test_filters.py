@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible_collections.rackforge.gpu_cluster.plugins.filter.cluster_firewall import (
+    FilterModule as ClusterFirewall,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.filter.cluster_hosts import (
     FilterModule as ClusterHosts,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.filter.cluster_members import (
+    FilterModule as ClusterMembers,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.filter.ray_reserved_ports import (
     FilterModule as RayReservedPorts,
@@ -78,3 +84,34 @@ def test_a_wrong_setting_reaches_the_user_as_a_sentence() -> None:
     assert ray_unit(settings)["arguments"][0] == "--head"
     with pytest.raises(AnsibleFilterError, match="ray_num_cpus: saw 'x', expected a whole number"):
         ray_unit({**settings, "num_cpus": "x"})
+
+
+def test_what_is_kept_of_the_members_serves_the_other_filters() -> None:
+    hostvars = {
+        "head": {**host("198.18.1.10", "gpu-01"), "ansible_host": "h.example", "secret": "x"},
+        "away": {"ansible_host": "a.example"},
+    }
+    hostvars["head"]["ansible_facts"]["gpu_cluster"]["node_interface"] = "eth1"
+    members = ClusterMembers().filters()["cluster_members"](hostvars, ["head", "away"])
+    assert members == {
+        "head": {
+            "ansible_facts": {
+                "gpu_cluster": {
+                    "hostname": "gpu-01",
+                    "node_address": "198.18.1.10",
+                    "node_interface": "eth1",
+                }
+            },
+            "ansible_host": "h.example",
+        },
+        "away": {"ansible_host": "a.example"},
+    }
+    assert ClusterHosts().filters()["cluster_hosts"](members, list(members)) == {
+        "198.18.1.10": ["head", "gpu-01"]
+    }
+    rules = ClusterFirewall().filters()["cluster_firewall"](
+        members, list(members), {"ray_head": ["head"]}, "head", {"ray_node_manager_port": 9077}
+    )
+    every = next(rule for rule in rules if rule["name"] == "every node")
+    assert (every["interface"], every["sources"]) == ("eth1", ["away"])
+    assert "tcp/9077" in every["ports"]

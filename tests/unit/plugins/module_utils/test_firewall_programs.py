@@ -260,7 +260,7 @@ def test_the_closing_table_lets_in_ssh_members_and_the_owners_list() -> None:
     assert chains["input"] == [
         "ct state established,related accept",
         'iifname "lo" accept',
-        "meta l4proto { icmp, ipv6-icmp } accept",
+        "meta l4proto { 1, 58 } accept",
         "udp sport 67 udp dport 68 accept",
         "ip6 saddr fe80::/10 udp dport 546 accept",
         "tcp dport { 22, 2222 } accept",

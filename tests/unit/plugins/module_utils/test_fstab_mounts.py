@@ -48,10 +48,10 @@ def test_a_line_never_holds_up_the_boot(mount: Mount, line: str) -> None:
 
 def test_a_command_mounts_what_the_line_says() -> None:
     assert mount_command(SERVICES) == (
-        "mount", "-t", "nfs4", "-o", "hard,noatime,_netdev,nofail,x-systemd.mount-timeout=30",
+        "mount", "-t", "nfs4", "-o", "hard,noatime,_netdev,x-systemd.mount-timeout=30",
         "--", "nas.example:/services", "/mnt/services",
     )  # fmt: skip
-    assert mount_command(BOUND)[:3] == ("mount", "-o", "bind,nofail,x-systemd.mount-timeout=30")
+    assert mount_command(BOUND)[:3] == ("mount", "-o", "bind,x-systemd.mount-timeout=30")
 
 
 def test_mounts_of_the_kernel_are_read() -> None:
@@ -194,3 +194,11 @@ HAS_NFS = "nodev\tsysfs\nnodev\tnfs\n\text4\n"
 )  # fmt: skip
 def test_a_failure_says_what_to_look_at(rc: int, said: str, kernel: str, expected: str) -> None:
     assert cause_of_failure(NFS, rc, said, kernel) == expected
+
+
+def test_a_disk_that_is_missing_is_no_success() -> None:
+    assert "nofail" not in mount_command(Mount("/dev/sdz1", "/scratch", "ext4", "nofail,ro"))[4]
+    disk = Mount("/dev/sdz1", "/scratch", "ext4")
+    said = "mount: /scratch: special device /dev/sdz1 does not exist."
+    why = cause_of_failure(disk, 32, said, "")
+    assert why.startswith("/dev/sdz1 does not exist on this node; see 'lsblk'")

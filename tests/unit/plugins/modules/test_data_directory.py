@@ -53,3 +53,10 @@ def test_an_owner_who_is_not_there_is_named(node: Any, tmp_path: Path) -> None:
         "first, or give a number"
     )
     assert not path.exists()
+
+
+def test_check_mode_expects_an_owner_that_is_still_to_come(node: Any, tmp_path: Path) -> None:
+    path = tmp_path / "models"
+    result = node.run(data_directory.main, check=True, path=str(path), group="nobody-there")
+    assert result["changed"] is True
+    assert not path.exists()

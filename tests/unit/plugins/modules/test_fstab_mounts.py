@@ -64,7 +64,7 @@ def test_what_is_mounted_stands_in_fstab(node: Any, disk: Path) -> None:
     assert result["mounted"] == [f"{disk}/mnt/data"]
     assert (disk / "fstab").read_text() == block(line(disk))
     assert node.calls == [
-        "timeout --kill-after=5 30 mount -t nfs -o ro,_netdev,nofail,x-systemd.mount-timeout=30 -- "
+        "timeout --kill-after=5 30 mount -t nfs -o ro,_netdev,x-systemd.mount-timeout=30 -- "
         f"nas.example:/data {disk}/mnt/data",
         "systemctl daemon-reload",
     ]
@@ -100,7 +100,7 @@ def test_a_mount_that_fails_leaves_the_node_as_it_was(node: Any, disk: Path) -> 
 
 def test_one_failure_does_not_stop_the_others(node: Any, disk: Path) -> None:
     works(node)
-    options = "ro,_netdev,nofail,x-systemd.mount-timeout=30"
+    options = "ro,_netdev,x-systemd.mount-timeout=30"
     broken = f"timeout --kill-after=5 30 mount -t nfs -o {options} -- dead"
     node.answers(broken, (124, "", ""))
     dead = {"source": "dead.example:/x", "path": f"{disk}/mnt/dead", "options": "ro"}

@@ -437,3 +437,16 @@ def test_a_member_that_left_the_inventory_loses_its_rules(node: Node, root: Path
     node.run(main, members=[{**MEMBERS[0], "sources": ["w1=198.19.1.12"]}])
     assert f"firewall-cmd --zone=public --remove-rich-rule={RULE}" in node.calls
     assert (root / "etc/rackforge/members.json").read_text() == '{"w1": "198.19.1.12"}\n'
+
+
+def test_the_backup_that_firewalld_keeps_of_a_zone_is_put_back(node: Node, root: Path) -> None:
+    with_firewalld(node, ZONES)
+    zones = root / "etc/firewalld/zones"
+    zones.mkdir(parents=True)
+    (zones / "public.xml").write_text("<zone/>")
+    (zones / "public.xml.old").write_text("the owner's before last")
+    node.run(main, members=MEMBERS)
+    (zones / "public.xml.old").write_text("with our rule")
+    node.run(main, state="absent")
+    assert (zones / "public.xml").read_text() == "<zone/>"
+    assert (zones / "public.xml.old").read_text() == "the owner's before last"
