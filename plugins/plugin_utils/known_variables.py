@@ -62,8 +62,8 @@ PLAYBOOK_INPUTS = (
     Input(
         "cluster_control_addresses",
         meaning="Addresses or networks of control nodes and operators, who may reach the "
-        "dashboard, Serve and metrics where a firewall is on. The address from which Ansible "
-        "connects is always among them.",
+        "dashboard, Serve and metrics where a firewall is on. When not set: the address from "
+        "which Ansible connects, so set it where runs come from several machines.",
     ),
     Input(
         "cluster_developer_addresses",

@@ -202,7 +202,7 @@ def _nft_tables(text: str) -> Mapping[str, list[str]]:
     tables: dict[str, list[str]] = {}
     path: list[str] = []
     for raw in text.splitlines():
-        line = raw.strip()
+        line = raw.partition(" # ")[0].strip()
         if not line or line.startswith("#"):
             continue
         if line == "}":
