@@ -58,6 +58,15 @@ def run_row(what: str, timeline: Timeline) -> str:
     return row(what, timeline.seconds, tasks, changed)
 
 
+def role_rows(first: Timeline, second: Timeline) -> list[str]:
+    """Return the table of how many tasks each role ran on the node where it ran most."""
+    rows = ["| role | first run | second run |", "| --- | --- | --- |"]
+    for role, hosts in first.roles.items():
+        again = second.roles.get(role, {})
+        rows.append(f"| {role} | {max(hosts.values())} | {max(again.values(), default=0)} |")
+    return rows
+
+
 def summary_rows() -> list[str]:
     """Return what earlier `make test` and `make demo` runs of this checkout took, if any."""
     rows = []
@@ -68,7 +77,7 @@ def summary_rows() -> list[str]:
     return rows
 
 
-def page(nodes: int, rows: list[str]) -> str:
+def page(nodes: int, rows: list[str], roles: list[str]) -> str:
     """Return docs/benchmarks.md."""
     return "\n".join(
         [
@@ -82,6 +91,11 @@ def page(nodes: int, rows: list[str]) -> str:
             "| what | wall time | host-tasks per node | changed |",
             "| --- | --- | --- | --- |",
             *rows,
+            "",
+            "Tasks of each role that ran for a node (the check of its arguments and skipped tasks "
+            "do not count; a task that only judges on the control node does):",
+            "",
+            *roles,
             "",
         ]
     )
@@ -108,7 +122,7 @@ def main() -> int:
         *summary_rows(),
     ]
     target = ROOT / "docs" / "benchmarks.md"
-    target.write_text(page(nodes, rows), encoding="utf-8")
+    target.write_text(page(nodes, rows, role_rows(first, second)), encoding="utf-8")
     print(f"wrote {target.relative_to(ROOT)}")
     return 0
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 _PLAY = re.compile(r"^PLAY \[(.+?)\] \*")
+_TASK = re.compile(r"^TASK \[(?:rackforge\.gpu_cluster\.)?(\w+) : (.+)\] \*")
+_DONE = re.compile(r"^(?:ok|changed): \[([^\]]+)\]")
+#: A task that Ansible adds to each role; it runs on the control node.
+_ARGUMENTS = "Validating arguments against arg spec"
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 
 
@@ -21,13 +25,32 @@ class Host:
     failed: int
 
 
+def tasks_by_role(lines: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Return how many tasks of each role ran for each host: role, host, number.
+
+    Skipped tasks and the check of a role's arguments do not count; a task that only judges on the
+    control node does, since the output does not tell.
+    """
+    found: dict[str, dict[str, int]] = {}
+    role = ""
+    for line in lines:
+        if line.startswith("TASK ["):
+            task = _TASK.match(line)
+            role = task[1] if task and not task[2].startswith(_ARGUMENTS) else ""
+        elif role and (done := _DONE.match(line)):
+            hosts = found.setdefault(role, {})
+            hosts[done[1]] = hosts.get(done[1], 0) + 1
+    return found
+
+
 @dataclass(frozen=True)
 class Timeline:
-    """How long each play took, and what the recap says."""
+    """How long each play took, what the recap says, and how many tasks each role ran where."""
 
     plays: tuple[tuple[str, float], ...]
     hosts: tuple[Host, ...]
     seconds: float
+    roles: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def since(self, play: str) -> float:
         """Return the seconds from the start of the first play called ``play`` to the end."""
@@ -35,7 +58,7 @@ class Timeline:
         return sum(seconds for _, seconds in self.plays[names.index(play) :])
 
 
-def read_timeline(lines: Iterable[tuple[float, str]], end: float) -> Timeline:
+def read_timeline(lines: Sequence[tuple[float, str]], end: float) -> Timeline:
     """Return the timeline of a run from its output lines, each with the second it appeared."""
     starts: list[tuple[str, float]] = []
     hosts: list[Host] = []
@@ -48,4 +71,4 @@ def read_timeline(lines: Iterable[tuple[float, str]], end: float) -> Timeline:
     ends = [*(second for _, second in starts[1:]), end]
     # Without a play there is an end and no start.
     plays = tuple((name, until - start) for (name, start), until in zip(starts, ends, strict=False))
-    return Timeline(plays, tuple(hosts), end)
+    return Timeline(plays, tuple(hosts), end, tasks_by_role(line for _, line in lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.timeline import Host, Timeline, read_timeline
+from tests.bench.timeline import Host, Timeline, read_timeline, tasks_by_role
 
 OUTPUT = [
     (0.5, "PLAY [Start the Ray head] ****\n"),
@@ -38,3 +38,19 @@ def test_time_since_a_play_runs_to_the_end(play: str, seconds: float) -> None:
 
 def test_output_without_plays_is_an_empty_timeline() -> None:
     assert read_timeline([], 1.0) == Timeline((), (), 1.0)
+
+
+def test_tasks_of_a_role_are_counted_for_each_host() -> None:
+    output = [
+        "TASK [rackforge.gpu_cluster.docker : Validating arguments against arg spec 'install'] *\n",
+        "ok: [node1]\n",
+        "TASK [rackforge.gpu_cluster.docker : install | Run the engine with its settings] ***\n",
+        "changed: [node1]\n",
+        "ok: [node2]\n",
+        "TASK [rackforge.gpu_cluster.docker : verify | Have an engine that answers] ***\n",
+        "ok: [node1]\n",
+        "skipping: [node2]\n",
+        "TASK [Install the head] ****\n",
+        "ok: [node1]\n",
+    ]
+    assert tasks_by_role(output) == {"docker": {"node1": 2, "node2": 1}}
