@@ -42,13 +42,14 @@ class Saved:
 class Seen:
     """How a node's packet filters stand; None where that program was not asked.
 
-    ``ufw`` are our rules in it, which it keeps when it is switched off.
+    ``ufw`` are our rules in it, which it keeps when it is switched off, ``ufw_owners`` the others.
     """
 
     runtime: Optional[tuple[Zone, ...]] = None
     permanent: tuple[Zone, ...] = ()
     ufw: Optional[tuple[str, ...]] = None
     ufw_runs: bool = False
+    ufw_owners: tuple[str, ...] = ()
     chains: tuple[Chain, ...] = ()
     saved: tuple[Saved, ...] = ()
 
@@ -156,7 +157,9 @@ def compare(
             )
         ),
         ufw=tuple(
-            firewall_ufw.changes(seen.ufw, firewall_ufw.wanted_rules(wanted.openings))
+            firewall_ufw.changes(
+                seen.ufw, firewall_ufw.wanted_rules(wanted.openings, seen.ufw_owners)
+            )
             if seen.ufw is not None
             else ()
         ),
@@ -253,11 +256,13 @@ def as_wanted(
         )
 
     texts = {each.program: made for each, made in zip(parts.saved, made_saved)}
+    ufw = tuple(firewall_ufw.wanted_rules(wanted.openings, seen.ufw_owners))
     return Seen(
         None if seen.runtime is None else with_ours(seen.runtime),
         with_ours(seen.permanent),
-        None if seen.ufw is None else tuple(firewall_ufw.wanted_rules(wanted.openings)),
+        None if seen.ufw is None else ufw,
         seen.ufw_runs,
+        seen.ufw_owners,
         tuple(made),
         tuple(Saved(e.program, e.version, texts.get(e.program, "")) for e in seen.saved),
     )

@@ -60,11 +60,13 @@ class Filters:
             permanent = firewall_zones.parse_zones(self._zones("--permanent"), default)
         chains, ufw_runs = self._chains(), self._ufw_runs()
         ask_ufw = ufw_runs or (idle_too and self._command.find("ufw") is not None)
+        added = self._command.need(["ufw", "show", "added"]) if ask_ufw else ""
         return Seen(
             runtime=runtime,
             permanent=permanent or (),
-            ufw=self._ufw() if ask_ufw else None,
+            ufw=tuple(firewall_ufw.our_rules(added)) if ask_ufw else None,
             ufw_runs=ufw_runs,
+            ufw_owners=tuple(firewall_ufw.owners_rules(added)),
             chains=chains,
             saved=tuple(self._saved(chains)),
         )
@@ -75,9 +77,6 @@ class Filters:
 
     def _zones(self, *options: str) -> str:
         return self._command.need(["firewall-cmd", *options, "--list-all-zones"])
-
-    def _ufw(self) -> tuple[str, ...]:
-        return tuple(firewall_ufw.our_rules(self._command.need(["ufw", "show", "added"])))
 
     def _ufw_runs(self) -> bool:
         """Return whether ufw filters now."""

@@ -25,6 +25,9 @@ UNIT = f"/etc/systemd/system/{UNIT_NAME}"
 #: Services that load the rules that the owner wrote.
 OWNERS = ("nftables.service", "netfilter-persistent.service", "iptables.service")
 
+#: The shell writes here-documents into temporary files, and before this / may not be writable.
+FILES = "local-fs.target"
+
 #: What brings the network up. All are named, since to want network-pre.target alone is to start it.
 NETWORKS = (
     "network-pre.target",
@@ -82,7 +85,7 @@ Description=Packet filter rules of rackforge.gpu_cluster
 DefaultDependencies=no
 Before={networks} shutdown.target
 Conflicts=shutdown.target
-After={owners}
+After={FILES} {owners}
 PartOf={owners}
 ReloadPropagatedFrom={owners}
 

@@ -5,10 +5,13 @@
 """ufw: from what ``ufw show added`` prints to the rules to add and delete.
 
 Pure. Our rules carry a comment; ufw appends them, so what the owner denied before stays denied.
+ufw keeps one rule for the same packets and writes a new one over it, so where the owner has one,
+whatever it does with them, we have none.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
@@ -38,8 +41,18 @@ def our_rules(added: str) -> list[str]:
     ]
 
 
-def wanted_rules(openings: Iterable[Opening]) -> list[str]:
-    """Return the rules, written the way that ``ufw show added`` shows them."""
+def owners_rules(added: str) -> list[str]:
+    """Return the rules that are not ours in the output of ``ufw show added``, without comment."""
+    lines = [line.removeprefix("ufw ") for line in added.splitlines() if line.startswith("ufw ")]
+    others = [line for line in lines if not line.endswith(f" comment '{COMMENT}'")]
+    return [re.sub(r" comment '[^']*'$", "", line) for line in others]
+
+
+def wanted_rules(openings: Iterable[Opening], owners: Iterable[str] = ()) -> list[str]:
+    """Return the rules, written the way that ``ufw show added`` shows them.
+
+    Those are left out that ufw would write over one of ``owners``, the rules that are not ours.
+    """
     rules = [
         _rule(opening.interface, source, protocol, ",".join(chunk))
         for opening in openings
@@ -47,7 +60,13 @@ def wanted_rules(openings: Iterable[Opening]) -> list[str]:
         for protocol, spans in opening.ports
         for chunk in chunks(spans)
     ]
-    return list(dict.fromkeys(rules))
+    taken = {_packets(rule) for rule in owners}
+    return [rule for rule in dict.fromkeys(rules) if _packets(rule) not in taken]
+
+
+def _packets(rule: str) -> tuple[str, ...]:
+    """Return which packets a rule is for: all of it but what it does with them."""
+    return tuple(word for word in rule.split()[1:] if word not in ("log", "log-all"))
 
 
 def _rule(interface: str, source: Optional[Network], protocol: str, ports: str) -> str:

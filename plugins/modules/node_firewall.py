@@ -19,6 +19,8 @@ description:
     nftables asks every table, a packet must be let in by the owner's firewall and by this table.
   - Rules that are not ours are never changed, nothing is flushed and no firewall is reloaded. Ours are told apart by the priority 30303 (rich rules of
     firewalld), the comment C(rackforge.gpu_cluster) (ufw, jumps from the owner's chains) or the names C(rackforge) and C(RACKFORGE).
+  - ufw keeps one rule for the same packets. Where it has one of the owner's, whether it allows, limits, denies or rejects them, that one
+    stays and ours is left out.
   - What the owner's firewalld or ufw turns down by a rule of its own stays turned down, since ours stand behind those. In a hand-written ruleset of
     nftables or iptables ours stand in front.
   - A closing table is tried first. The node takes it back by itself after O(rollback_after) seconds unless a fresh SSH connection confirms
@@ -90,7 +92,10 @@ options:
   ssh_ports:
     description:
       - Ports of SSH beside those on which sshd listens now and the one that this connection uses. For a port to which sshd is about to move.
-      - They are opened in the owner's firewall too, which is expected to have the present ones open.
+      - Those to which M(rackforge.gpu_cluster.ssh_daemon) has moved sshd count as well, named here or not. When it moves sshd
+        again, the rule for the port of before goes one run later.
+      - All these are opened in the owner's firewall too, which is expected to have the ports open that the owner gave sshd.
+      - With O(mode=enforce) port 22 is let in beside them, since a move starts there.
     type: list
     elements: int
     default: []
@@ -150,6 +155,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import sshd_config, sshd_node
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import (
     Command,
     CommandError,
@@ -176,6 +182,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.firewall_rea
     Filters,
     read_file,
     ssh_connection,
+    where,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.firewall_rules import (
     CONNECTION,
@@ -245,6 +252,16 @@ class Work:
     clients: Opened
 
 
+def own_ssh_ports() -> list[int]:
+    """Return the ports to which our module ssh_daemon has moved sshd."""
+    text = sshd_node.read(where(sshd_config.DROP_IN))
+    block, _rest = sshd_config.without_block(sshd_node.read(where(sshd_config.MAIN)))
+    own = sshd_config.parse_own(text or block)
+    # While a port is on trial, our part names the port that the owner's sshd had as well.
+    implied = own.trial and sshd_config.DEFAULT_PORT not in (own.trial, *own.before)
+    return [port for port in own.ports if not implied or port != sshd_config.DEFAULT_PORT]
+
+
 def wanted_of(params: dict[str, Any], ports_of_sshd: list[int]) -> tuple[Wanted, Opened]:
     """Return the rules that are asked for, and what is known of the members."""
     if params["state"] == "absent" or params["mode"] == "off":
@@ -259,11 +276,14 @@ def wanted_of(params: dict[str, Any], ports_of_sshd: list[int]) -> tuple[Wanted,
 
     clients = opened(params["members"], address_of)
     everybody = tuple(to_everybody(params["owner_ports"], "os_base_firewall_owner_ports"))
-    moved = to_everybody([f"tcp/{each}" for each in params["ssh_ports"]], "os_base_ssh_port")
+    moved_ssh = sorted({*params["ssh_ports"], *own_ssh_ports()})
+    moved = to_everybody([f"tcp/{each}" for each in moved_ssh], "os_base_ssh_port")
     openings = (*clients.openings, *everybody, *moved)
     if params["mode"] != "enforce":
         return Wanted(openings), clients
-    ports = [each for each in [*ports_of_sshd, *params["ssh_ports"], port] if each]
+    # The port of before stays, so that the table is the same before a move and after it.
+    before = [sshd_config.DEFAULT_PORT] if moved_ssh else []
+    ports = [each for each in [*ports_of_sshd, *moved_ssh, port, *before] if each]
     if not ports:
         raise FirewallError(NO_SSH)
     outside = tuple(params["outside_interfaces"])

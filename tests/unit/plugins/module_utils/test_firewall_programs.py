@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import (
     firewall_iptables,
     firewall_nft,
+    firewall_script,
     firewall_ufw,
     firewall_zones,
 )
@@ -146,6 +147,28 @@ def test_ufw_gets_what_is_missing_and_loses_only_ours() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("owners", "left_out"),
+    [
+        pytest.param("allow 443/tcp", True, id="same"),
+        pytest.param("deny 443/tcp", True, id="same-but-denied"),
+        pytest.param("limit log 443/tcp comment 'a deny'", True, id="same-but-limited-and-logged"),
+        pytest.param("allow 443/udp", False, id="other-protocol"),
+        pytest.param("allow 443", False, id="any-protocol"),
+        pytest.param("allow out 443/tcp", False, id="other-direction"),
+        pytest.param("allow from 203.0.113.7 to any port 443 proto tcp", False, id="one-client"),
+        pytest.param("route allow 443/tcp", False, id="forwarded"),
+    ],
+)
+def test_ufw_gets_no_rule_of_ours_over_one_of_the_owners(owners: str, left_out: bool) -> None:
+    others = firewall_ufw.owners_rules(f"{ADDED}ufw {owners}\n")
+    assert others[:2] == ["allow 22/tcp", "deny from 203.0.113.7"]
+    assert len(others) == 3
+    wanted = firewall_ufw.wanted_rules([WEB, CONTROL], others)
+    control = "allow from 203.0.113.9 to any port 8265 proto tcp"
+    assert wanted == ([control] if left_out else ["allow 443/tcp", control])
+
+
 def test_a_rule_of_ufw_has_fifteen_ports_at_most() -> None:
     spans = [*(str(port) for port in range(2, 30, 2)), "100-200", "300"]
     assert firewall_ufw.chunks(spans) == [
@@ -164,6 +187,16 @@ def test_a_rule_of_ufw_has_fifteen_ports_at_most() -> None:
 )
 def test_ufw_says_whether_it_filters(status: str, expected: bool) -> None:
     assert firewall_ufw.is_active(status) is expected
+
+
+def test_our_rules_are_loaded_once_files_can_be_written_and_before_the_network() -> None:
+    lines = firewall_script.unit().splitlines()
+    assert [line for line in lines if line.startswith(("After=", "Before=", "Default"))] == [
+        "DefaultDependencies=no",
+        "Before=network-pre.target systemd-networkd.service NetworkManager.service"
+        " networking.service shutdown.target",
+        "After=local-fs.target nftables.service netfilter-persistent.service iptables.service",
+    ]
 
 
 RULESET = """table inet filter { # handle 1

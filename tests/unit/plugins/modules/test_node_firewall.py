@@ -317,7 +317,7 @@ def with_ufw(node: Node, root: Path, status: str, added: str) -> None:
     node.answers("ufw show added", (0, added, ""))
 
 
-LEFT_OVER = "ufw allow 443/tcp comment 'rackforge.gpu_cluster'\nufw allow 443/tcp comment 'mine'\n"
+LEFT_OVER = "ufw allow 443/tcp comment 'rackforge.gpu_cluster'\nufw allow 80/tcp comment 'mine'\n"
 
 
 def test_ufw_gets_members_and_loses_what_is_no_longer_asked_for(node: Node, root: Path) -> None:
@@ -329,6 +329,114 @@ def test_ufw_gets_members_and_loses_what_is_no_longer_asked_for(node: Node, root
         " comment rackforge.gpu_cluster",
         "ufw delete allow 443/tcp",
     ]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param("allow 443/tcp", id="allows-the-same"),
+        pytest.param("allow 443/tcp comment 'web site'", id="allows-the-same-with-a-comment"),
+        pytest.param("limit 443/tcp", id="limits-it"),
+        pytest.param("deny 443/tcp", id="denies-it"),
+        pytest.param("reject log 443/tcp", id="rejects-and-logs-it"),
+    ],
+)
+def test_a_rule_of_the_owners_in_ufw_is_neither_taken_over_nor_deleted(
+    node: Node, root: Path, rule: str
+) -> None:
+    with_ufw(node, root, "active", f"ufw {rule}\n")
+    result = node.run(main, owner_ports=["tcp/443"])
+    assert result["diff"] == {"before": "", "after": ""}
+    assert (result["changed"], changing(node)) == (False, [])
+    removed = node.run(main, state="absent")
+    assert (removed["changed"], changing(node)) == (False, [])
+
+
+MOVED = "# Managed by rackforge.gpu_cluster\nPort 22332\nTCPKeepAlive yes\n"
+BLOCK = (
+    f"# BEGIN rackforge.gpu_cluster os_base\n{MOVED}# END rackforge.gpu_cluster os_base\n"
+    "# Bj\xf6rn's sshd\nPort 2200\n"
+)
+DROP_IN = "etc/ssh/sshd_config.d/00-rackforge.conf"
+TRIAL = (
+    "# Managed by rackforge.gpu_cluster\n# Port 22332 is on trial; without it: none\n"
+    "Port 22\nPort 22332\n"
+)
+
+
+def with_sshd_config(root: Path, path: str, text: str) -> None:
+    """Let a file of sshd's say this, in the owner's old encoding."""
+    (root / path).parent.mkdir(parents=True)
+    (root / path).write_bytes(text.encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        pytest.param(DROP_IN, MOVED, id="drop-in"),
+        pytest.param("etc/ssh/sshd_config", BLOCK, id="block-of-el-8"),
+        pytest.param(DROP_IN, TRIAL, id="on-trial-without-the-owners-port"),
+    ],
+)
+def test_a_port_that_sshd_was_moved_to_stays_open_when_nobody_names_it_any_more(
+    node: Node, root: Path, path: str, text: str
+) -> None:
+    with_sshd_config(root, path, text)
+    with_ufw(node, root, "active", "ufw allow 22332/tcp comment 'rackforge.gpu_cluster'\n")
+    result = node.run(main)
+    assert (result["changed"], changing(node)) == (False, [])
+
+
+def test_the_port_of_before_stays_open_for_the_run_that_moves_sshd_again(
+    node: Node, root: Path
+) -> None:
+    ours = "ufw allow {}/tcp comment 'rackforge.gpu_cluster'\n"
+    with_sshd_config(root, DROP_IN, MOVED)
+    with_ufw(node, root, "active", ours.format("22332"))
+    node.run(main, ssh_ports=[22444])
+    assert changing(node) == [
+        "ufw allow 22332,22444/tcp comment rackforge.gpu_cluster",
+        "ufw delete allow 22332/tcp",
+    ]
+    (root / DROP_IN).write_text(MOVED.replace("22332", "22444"))
+    node.answers("ufw show added", (0, ours.format("22332,22444"), ""))
+    node.calls.clear()
+    node.run(main, ssh_ports=[22444])
+    assert changing(node) == [
+        "ufw allow 22444/tcp comment rackforge.gpu_cluster",
+        "ufw delete allow 22332,22444/tcp",
+    ]
+
+
+def let_in_by_the_table(
+    node: Node, monkeypatch: pytest.MonkeyPatch, port: int, ssh_ports: list[int]
+) -> str:
+    """Return the rule for SSH that our table would get while sshd listens on ``port``."""
+    monkeypatch.setattr(node_firewall, "ssh_connection", lambda: ("203.0.113.9", port))
+    line = f'LISTEN 0 128 0.0.0.0:{port} 0.0.0.0:* users:(("sshd",pid=104,fd=8))\n'
+    node.answers("ss -Hltnp", (0, line, ""))
+    node.answers("systemctl show ssh.socket", (0, "Listen=\n", ""))
+    table = node.run(main, check=True, mode="enforce", ssh_ports=ssh_ports)["diff"]["after"]
+    rules = [line for line in table.splitlines() if "inet rackforge input: tcp dport" in line]
+    assert len(rules) == 1
+    return str(rules[0]).rpartition(": ")[2]
+
+
+def test_the_table_is_the_same_before_and_after_sshd_is_moved(
+    node: Node, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = let_in_by_the_table(node, monkeypatch, 22, [22332])
+    with_sshd_config(root, DROP_IN, MOVED)
+    after = let_in_by_the_table(node, monkeypatch, 22332, [22332])
+    unnamed = let_in_by_the_table(node, monkeypatch, 22332, [])
+    expected = "tcp dport { 22, 22332 } accept"
+    assert (before, after, unnamed) == (expected, expected, expected)
+
+
+def test_port_22_is_not_let_in_where_the_owner_chose_another(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert let_in_by_the_table(node, monkeypatch, 2222, []) == "tcp dport 2222 accept"
 
 
 def test_our_rules_leave_a_ufw_that_is_switched_off(node: Node, root: Path) -> None:
