@@ -40,9 +40,28 @@ def ignored_by_apt(patterns: Sequence[str], dump: str) -> list[str]:
     return [pattern for pattern in patterns if pattern not in rows]
 
 
-def dnf_lines(patterns: Sequence[str]) -> list[str]:
-    """Return the setting for the section [base] of dnf-automatic's file."""
-    return [f"excludepkgs={','.join(patterns)}"] if patterns else []
+def dnf_excluded(text: str) -> list[str]:
+    """Return the packages that excludepkgs names in the section [base]; the last line counts."""
+    value, within, goes_on = "", False, False
+    for line in text.splitlines():
+        if line.startswith("["):
+            within, goes_on = line.split("]")[0] == "[base", False
+        elif goes_on and line[:1] in (" ", "\t") and line.strip():
+            value += f" {line}"
+        else:
+            setting = re.match(r"excludepkgs\s*=(.*)", line) if within else None
+            goes_on = setting is not None
+            value = setting.group(1) if setting else value
+    return list(dict.fromkeys(re.findall(r"[^\s,]+", value)))
+
+
+def dnf_lines(patterns: Sequence[str], owners: Sequence[str] = ()) -> list[str]:
+    """Return the setting for the section [base] of dnf-automatic's file.
+
+    It names ``owners``, the entries of the owner's own line, too: of two lines the last one counts.
+    """
+    names = dict.fromkeys((*owners, *patterns))
+    return [f"excludepkgs={','.join(names)}"] if patterns else []
 
 
 def others_removed(simulation: str, name: str) -> list[str]:

@@ -66,7 +66,6 @@ UNMOUNT_SECONDS = 30
 _DPKG_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
 
 _SYSTEMCTL = {
-    Kind.UNMASK_UNIT: "unmask",
     Kind.DISABLE_UNIT: "disable",
     Kind.RESET_FAILED: "reset-failed",
     Kind.ENABLE_UNIT: "enable",
@@ -122,6 +121,7 @@ class Restorer:
             return lambda units: self._systemctl(_SYSTEMCTL[kind], units)
         return {
             Kind.RELOAD_SYSTEMD: lambda _unused: self._systemctl("daemon-reload", []),
+            Kind.UNMASK_UNIT: self._unmask,
             Kind.UNDO_FIREWALL: lambda tools: self._undo_firewall(record, tools),
             Kind.DROP_PACKAGE: self._drop_packages,
             Kind.REPAIR_PACKAGE: self._repair_packages,
@@ -162,6 +162,11 @@ class Restorer:
 
     def _systemctl(self, verb: str, units: list[str]) -> None:
         self._need("systemctl", verb, *(["--", *units] if units else []))
+
+    def _unmask(self, units: list[str]) -> None:
+        """Take masks off; one until the next boot is what a killed installation leaves."""
+        self._systemctl("unmask", units)
+        self._need("systemctl", "unmask", "--runtime", "--", *units)
 
     def _stop_unit(self, unit: str, group: str) -> None:
         """Stop a unit and what its service manager lets live on (KillMode=process)."""

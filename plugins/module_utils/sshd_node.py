@@ -226,13 +226,18 @@ class Sshd:
         names = units.port_takers(self._command.need(BOUND), port)
         return ", ".join(name for name in names if name not in ("sshd", "systemd"))
 
-    def unlabelled(self, own: Own) -> tuple[int, ...]:
-        """Return the ports that SELinux does not give to sshd; raise SshdError if nothing could."""
+    def unlabelled(self, own: Own, dry: bool = False) -> tuple[int, ...]:
+        """Return the ports that SELinux does not give to sshd; raise SshdError if nothing could.
+
+        When ``dry``, a missing semanage is taken to come with the packages that were only foreseen.
+        """
         found = self._command.find("getenforce")
         state = self._command.run(["getenforce"]).out.strip() if found and own.ports else ""
         if state not in ("Enforcing", "Permissive"):
             return ()
         if self._command.find("semanage") is None:
+            if dry:
+                return ()
             raise SshdError(
                 f"SELinux is {state.lower()} and does not know port {own.ports[-1]} as sshd's, and "
                 "semanage is missing; run 'dnf install policycoreutils-python-utils'"

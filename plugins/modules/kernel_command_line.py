@@ -71,6 +71,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import (
     Command,
     CommandError,
+    Result,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.kernel_arguments import (
     KernelArgumentError,
@@ -85,6 +86,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.kernel_argum
     with_arguments,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import (
+    HEADER,
     place_text,
     read_text,
     shown,
@@ -134,14 +136,24 @@ class Grub:
             menu_lacks(menu, arguments)
         )
 
+    def _make(self, text: Optional[str]) -> Result:
+        """Return how the menu was made with ``text`` in the drop-in.
+
+        A drop-in that is to go says nothing meanwhile, so a removal that is killed is seen.
+        """
+        place_text(self._module, DROPIN, HEADER if text is None else text)
+        return self._command.run(["update-grub"])
+
     def _write(self, before: Optional[str], text: Optional[str], arguments: list[str]) -> None:
-        place_text(self._module, DROPIN, text)
-        result = self._command.run(["update-grub"])
+        result = self._make(text)
         lacking = menu_lacks(read_text(MENU) or "", arguments)
         if result.rc == 0 and not lacking:
+            if text is None:
+                place_text(self._module, DROPIN, None)
             return
-        place_text(self._module, DROPIN, before)
-        self._command.run(["update-grub"])
+        self._make(before)
+        if before is None:
+            place_text(self._module, DROPIN, None)
         if result.rc != 0:
             raise CommandError(f"{result.explain()}; the file was put back as it was")
         raise CommandError(

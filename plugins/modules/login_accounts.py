@@ -247,9 +247,9 @@ class Accounts:
     def _own(self, path: str, account: pwd.struct_passwd) -> None:
         """Correct what sshd would refuse: another owner, or others' right to write."""
         for place in (os.path.dirname(path), path):
-            if not os.path.exists(place):
+            if os.path.islink(place) or not os.path.exists(place):
                 continue
-            found = os.stat(place)
+            found = os.lstat(place)
             mode = found.st_mode & 0o7777
             if found.st_uid == account.pw_uid and not mode & 0o022:
                 continue
@@ -257,8 +257,7 @@ class Accounts:
             after = f"{place}: {mode & ~0o022:04o}, owner {account.pw_uid}\n"
             self.changes.append(Change(f"let sshd accept {place}", before, after))
             if not self._dry:
-                os.chmod(place, mode & ~0o022)
-                os.chown(place, account.pw_uid, account.pw_gid)
+                _correct(place, account)
 
     def _rule(self, name: str, wanted: bool) -> None:
         path = sudoers_path(name)
@@ -308,9 +307,22 @@ def _no_shell(user: User) -> bool:
     return bool(user.shell) and not os.access(user.shell, os.X_OK)
 
 
+def _correct(place: str, account: pwd.struct_passwd) -> None:
+    """Give a user what lies at ``place``; a link that has come there meanwhile is an error."""
+    handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fchmod(handle, os.fstat(handle).st_mode & 0o7777 & ~0o022)
+        os.fchown(handle, account.pw_uid, account.pw_gid)
+    finally:
+        os.close(handle)
+
+
 def _links(user: User, account: Optional[Account]) -> list[str]:
-    """Return why keys cannot be written for a user: root never writes through a user's links."""
-    if account is None or not user.keys:
+    """Return why keys cannot be looked after: root never goes through a user's links.
+
+    An empty list counts: the owner and mode of the file are corrected for it too.
+    """
+    if account is None or user.keys is None:
         return []
     path = os.path.join(account.home, KEYS)
     return [

@@ -93,6 +93,7 @@ rewritten:
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from typing import Any, Optional
@@ -110,6 +111,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ini_text imp
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.packages import (
     cause_of_failure,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import place_text
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.url_secret import (
     passwords,
     wrong_url,
@@ -260,6 +262,7 @@ class Sources:
         self._module = module
         self.before: dict[str, Optional[str]] = {}
         self.after: dict[str, str] = {}
+        self._modes: dict[str, int] = {}
 
     def plan(self) -> None:
         """Find out what is to be written; the mirror is asked where that differs."""
@@ -309,21 +312,32 @@ class Sources:
         done: list[str] = []
         try:
             for path in self.differing:
-                write_text(self._module, path, self.after[path])
                 done.append(path)
                 if path == PIP_CONF and self._secret:
-                    os.chmod(path, 0o600)
+                    self._place_secret(path, self.after[path])
+                else:
+                    place_text(self._module, path, self.after[path])
         except OSError as error:
             for path in done:
                 self._put_back(path)
             raise SourceError(f"could not write the source files: {error}; see 'df -h'") from error
 
+    def _place_secret(self, path: str, text: str) -> None:
+        """Write a file for root alone; others cannot read it, not for a moment."""
+        if self.before[path] is not None:
+            self._modes[path] = stat.S_IMODE(os.stat(path).st_mode)
+            os.chmod(path, 0o600)
+        mask = os.umask(0o077)
+        try:
+            place_text(self._module, path, text, 0o600)
+        finally:
+            os.umask(mask)
+
     def _put_back(self, path: str) -> None:
-        text = self.before[path]
-        if text is None:
-            os.unlink(path)
-        else:
-            write_text(self._module, path, text)
+        if read(path) != self.before[path]:
+            place_text(self._module, path, self.before[path])
+        if path in self._modes:
+            os.chmod(path, self._modes[path])
 
     def diff(self) -> list[dict[str, str]]:
         """Return each file before and after."""

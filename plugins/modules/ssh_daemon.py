@@ -28,7 +28,9 @@ description:
 attributes:
   check_mode:
     support: full
-    description: Says what would be written and whether sshd would be restarted. The new port cannot be tried, so it is taken to work.
+    description:
+      - Says what would be written and whether sshd would be restarted. The new port cannot be tried, so it is taken to work.
+      - Where C(semanage) is still to be installed, labels for SELinux are not foreseen.
   diff_mode:
     support: full
     description: Shows the files before and after.
@@ -169,10 +171,12 @@ def plan(sshd: Sshd, seen: Seen, params: dict[str, Any], check_mode: bool) -> Po
     return found
 
 
-def labelled(sshd: Sshd, seen: Seen, planned: PortPlan) -> tuple[PortPlan, tuple[int, ...]]:
+def labelled(
+    sshd: Sshd, seen: Seen, planned: PortPlan, check_mode: bool
+) -> tuple[PortPlan, tuple[int, ...]]:
     """Return the plan with the ports that must be labelled for SELinux noted, and these ports."""
     own = planned.own
-    new = sshd.unlabelled(own)
+    new = sshd.unlabelled(own, dry=check_mode)
     kept = [port for port in seen.ports.own.labelled if port in (*own.ports, *own.before)]
     noted = tuple(sorted({*kept, *new}))
     return replace(planned, own=replace(own, labelled=noted)), new
@@ -218,7 +222,7 @@ def run(module: AnsibleModule, sshd: Sshd, seen: Seen) -> dict[str, Any]:
     after = seen.texts(own, planned.own.ports)
     changed = before != after or not sshd.stands(seen)
     if changed:
-        planned, labels = labelled(sshd, seen, planned)
+        planned, labels = labelled(sshd, seen, planned, check_mode)
         own = planned.own.text(alive)
         after = seen.texts(own, planned.own.ports)
         if not check_mode:

@@ -128,7 +128,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.packages imp
     lacking,
     needs_removal,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.write_file import write_text
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import place_text
 
 POLL_SECONDS = 1.0
 #: Lets apt see no repository, and leave its record of what repositories have alone.
@@ -291,22 +291,15 @@ class Installation:
         params = self._module.params
         try:
             for path in differing:
-                self._write(path, params["files"][path])
+                place_text(self._module, path, params["files"][path])
             if missing:
                 self._install(missing, stale=bool(differing))
         except (CommandError, OSError) as error:
             for path, text in differing.items():
-                self._write(path, text)
+                place_text(self._module, path, text)
             for path in params["remove_on_failure"]:
-                self._write(path, None)
+                place_text(self._module, path, None)
             raise CommandError(str(error)) from error
-
-    def _write(self, path: str, text: Optional[str]) -> None:
-        if text is not None:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            write_text(self._module, path, text)
-        elif os.path.exists(path):
-            os.unlink(path)
 
     def _install(self, missing: list[str], stale: bool) -> None:
         units = self._module.params["hold_units"]

@@ -19,7 +19,8 @@ description:
     the node is idle.
   - For C(unattended-upgrades), V(hold) writes C(/etc/apt/apt.conf.d/52rackforge-held). It counts whether the tool is there now or comes
     later, and adds to the owner's own list. For C(dnf-automatic) it keeps a marked block in the section C([base]) of
-    C(/etc/dnf/automatic.conf) where that file is.
+    C(/etc/dnf/automatic.conf) where that file is. What the owner's C(excludepkgs) of that section names is in the block too,
+    since of two such lines the last one counts.
   - V(remove) removes the tool's package and leaves its settings where they are.
 attributes:
   check_mode:
@@ -78,6 +79,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command impo
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.held_packages import (
     apt_text,
+    dnf_excluded,
     dnf_lines,
     ignored_by_apt,
     others_removed,
@@ -88,7 +90,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.packages imp
     cause_of_failure,
     installed_dpkg,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.write_file import write_text
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import place_text
 
 APT_FILE = "/etc/apt/apt.conf.d/52rackforge-held"
 DNF_FILE = "/etc/dnf/automatic.conf"
@@ -102,14 +104,6 @@ def read(path: str) -> Optional[str]:
             return file.read()
     except FileNotFoundError:
         return None
-
-
-def put(module: AnsibleModule, path: str, text: Optional[str]) -> None:
-    """Have a file with the text, or none."""
-    if text is not None:
-        write_text(module, path, text)
-        return
-    os.unlink(path)
 
 
 class Apt:
@@ -162,7 +156,10 @@ class Dnf:
 
     def wanted(self, before: Optional[str], held: Sequence[str], owner: str) -> Optional[str]:
         """Return the file's text; none is made, since the package would not replace it."""
-        return None if before is None else with_block(before, owner, dnf_lines(held), "base")
+        if before is None:
+            return None
+        owners = dnf_excluded(with_block(before, owner, [], "base"))
+        return with_block(before, owner, dnf_lines(held, owners), "base")
 
     def ignored(self, _held: Sequence[str]) -> list[str]:
         """Return nothing: dnf adds the lists of its files up."""
@@ -189,11 +186,11 @@ def hold(module: AnsibleModule, tool: Any) -> tuple[bool, Diff]:
     before = read(tool.path)
     after = tool.wanted(before, held, owner)
     if after is not None and after != before and not module.check_mode:
-        put(module, tool.path, after)
+        place_text(module, tool.path, after)
     ignored = [] if module.check_mode else tool.ignored(held)
     if ignored:
         if after != before:
-            put(module, tool.path, before)
+            place_text(module, tool.path, before)
         raise CommandError(
             f"{tool.path} holds {', '.join(ignored)}, yet apt does not see that: a file below /etc/apt clears "
             "the list; find it with 'grep -r clear.*Blacklist /etc/apt'; nothing was changed"

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.held_packages import (
     apt_text,
+    dnf_excluded,
     dnf_lines,
     ignored_by_apt,
     others_removed,
@@ -47,6 +48,31 @@ def test_what_apt_does_not_see_is_named() -> None:
 def test_dnfs_setting_is_one_line() -> None:
     assert dnf_lines(["kernel*", "nvidia-*"]) == ["excludepkgs=kernel*,nvidia-*"]
     assert dnf_lines([]) == []
+
+
+def test_dnfs_setting_names_the_owners_packages_once_and_first() -> None:
+    assert dnf_lines(["kernel*", "nvidia-*"], ["mariadb*", "kernel*"]) == [
+        "excludepkgs=mariadb*,kernel*,nvidia-*"
+    ]
+    assert dnf_lines([], ["mariadb*"]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("[base]\ndebuglevel = 1\n", [], id="none"),
+        pytest.param("[base]\nexcludepkgs = a*, b\tc\n", ["a*", "b", "c"], id="blanks-and-commas"),
+        pytest.param(
+            "[base]\nexcludepkgs=\n  a*\n\tb,\n\n  c\nexclude=d\n", ["a*", "b"], id="goes-on"
+        ),
+        pytest.param("[base]\nexcludepkgs=a\nexcludepkgs=b\n", ["b"], id="last-line-counts"),
+        pytest.param("[base]\n#excludepkgs=a\nexcludepkgs_x=b\n", [], id="comment-and-other-key"),
+        pytest.param("[x]\nexcludepkgs=a\n[base]\n[y]\nexcludepkgs=b\n", [], id="other-sections"),
+        pytest.param("[base]\r\nexcludepkgs=a b\r\n", ["a", "b"], id="carriage-returns"),
+    ],
+)
+def test_the_owners_packages_for_dnf_are_read(text: str, found: list[str]) -> None:
+    assert dnf_excluded(text) == found
 
 
 @pytest.mark.parametrize(

@@ -277,3 +277,13 @@ def test_membership_of_a_group_that_is_gone_is_over(tmp_path: Path) -> None:
     action = Action(Kind.LEAVE_GROUP, "video", "ada")
     assert restorer(tmp_path, host).apply(RECORD, [action]) == {}
     assert host.calls == ["getent group video"]
+
+
+def test_masks_of_a_killed_installation_go_too(tmp_path: Path) -> None:
+    host = FakeHost()
+    actions = [Action(Kind.UNMASK_UNIT, "a.service"), Action(Kind.UNMASK_UNIT, "a.socket")]
+    assert restorer(tmp_path, host).apply(RECORD, actions) == {}
+    assert host.calls == [
+        "systemctl unmask -- a.service a.socket",
+        "systemctl unmask --runtime -- a.service a.socket",
+    ]

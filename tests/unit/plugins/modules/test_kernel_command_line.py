@@ -49,7 +49,8 @@ def debian(node: Node, disk: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -
     def make_menu(args: list[str], **more: object) -> tuple[int, str, str]:
         answer = run_command(args, **more)  # type: ignore[arg-type]
         if args == ["update-grub"] and answer[0] == 0:
-            disk.menu.write_text(NEW_MENU if disk.dropin.exists() else OLD_MENU)
+            taken = disk.dropin.exists() and "pci=realloc" in disk.dropin.read_text()
+            disk.menu.write_text(NEW_MENU if taken else OLD_MENU)
         return answer
 
     monkeypatch.setattr(node, "run_command", make_menu)
@@ -127,6 +128,37 @@ def test_what_was_added_to_grub_is_taken_out(node: Node, debian: SimpleNamespace
     assert not debian.dropin.exists()
     assert debian.menu.read_text() == OLD_MENU
     assert node.run(main, arguments=[])["changed"] is False
+
+
+class Killed(BaseException):
+    """The end of a run that nothing in it sees."""
+
+
+def test_a_removal_that_died_in_update_grub_is_made_good(
+    node: Node, debian: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.run(main, arguments=["pci=realloc"])
+    with monkeypatch.context() as patch:
+
+        def die(_args: list[str], **_more: object) -> tuple[int, str, str]:
+            raise Killed
+
+        patch.setattr(node, "run_command", die)
+        with pytest.raises(Killed):
+            node.run(main, arguments=[])
+    assert debian.menu.read_text() == NEW_MENU
+    assert debian.dropin.read_text() == "# Managed by rackforge.gpu_cluster\n"
+    assert node.run(main, arguments=[])["changed"] is True
+    assert debian.menu.read_text() == OLD_MENU
+    assert not debian.dropin.exists()
+
+
+def test_a_removal_that_grub_does_not_take_is_put_back(node: Node, debian: SimpleNamespace) -> None:
+    node.run(main, arguments=["pci=realloc"])
+    node.answers("update-grub", (1, "", "no space left\n"), (0, "", ""))
+    result = node.run(main, arguments=[])
+    assert "no space left; the file was put back as it was" in result["msg"]
+    assert (debian.dropin.read_text(), debian.menu.read_text()) == (DROPIN, NEW_MENU)
 
 
 def test_check_mode_predicts_and_writes_nothing(node: Node, debian: SimpleNamespace) -> None:

@@ -100,6 +100,54 @@ def test_root_writes_through_no_link_of_a_user(node: Any, home: Path) -> None:
     assert list((home / "elsewhere").iterdir()) == []
 
 
+def test_root_changes_nothing_behind_a_link_when_no_keys_are_left(node: Any, home: Path) -> None:
+    secret = home.parent / "shadow"
+    secret.write_text("root:x\n")
+    secret.chmod(0o622)
+    path = home / ".ssh" / "authorized_keys"
+    path.parent.mkdir(mode=0o700)
+    path.symlink_to(secret)
+    result = have(node, keys=[])
+    assert f"user ada: {path} is a link, expected a plain one" in result["msg"]
+    assert oct(secret.stat().st_mode & 0o7777) == "0o622"
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["after-the-check", "after-the-second-look"])
+def test_root_changes_nothing_behind_a_link_that_comes_later(
+    node: Any, home: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    secret = home.parent / "shadow"
+    secret.write_text("root:x\n")
+    secret.chmod(0o622)
+    have(node, keys=[KEY])
+    path = home / ".ssh" / "authorized_keys"
+    path.write_text("")
+    path.chmod(0o666)
+
+    def swap() -> None:
+        path.unlink()
+        path.symlink_to(secret)
+
+    if late:
+        inner = login_accounts._correct
+
+        def correct(place: str, account: Any) -> None:
+            swap()
+            inner(place, account)
+
+        monkeypatch.setattr(login_accounts, "_correct", correct)
+    else:
+
+        def checked(*_any: object) -> list[str]:
+            swap()
+            return []
+
+        monkeypatch.setattr(login_accounts, "_links", checked)
+    result = have(node, keys=[])
+    assert bool(result.get("failed")) is late
+    assert oct(secret.stat().st_mode & 0o7777) == "0o622"
+
+
 def test_a_sudo_rule_is_approved_before_it_counts(node: Any, home: Path) -> None:
     node.answers("visudo --check", (0, "parsed OK", ""))
     assert have(node, sudo=True)["actions"] == ["let ada use sudo"]

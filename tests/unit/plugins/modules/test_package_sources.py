@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import text_file
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.write_file import write_text
 from ansible_collections.rackforge.gpu_cluster.plugins.modules import package_sources
 from ansible_collections.rackforge.gpu_cluster.plugins.modules.package_sources import main
@@ -146,7 +148,7 @@ def test_a_full_disk_leaves_no_half(
             raise OSError(28, "No space left on device")
         write_text(module, path, text)
 
-    monkeypatch.setattr(package_sources, "write_text", full)
+    monkeypatch.setattr(text_file, "write_text", full)
     result = debian.run(main, **asked(files, pip_index_url="https://mirror.example/simple"))
     assert result["msg"] == (
         "could not write the source files: [Errno 28] No space left on device; see 'df -h'; nothing"
@@ -171,6 +173,55 @@ def test_an_index_with_a_password_is_roots(debian: Node, files: Path) -> None:
     assert (files / "pip.conf").stat().st_mode & 0o777 == 0o600
     assert "geheim" not in str(result)
     assert "geheim" in (files / "pip.conf").read_text()
+
+
+def test_pips_file_can_be_read_by_everybody_whatever_the_umask(debian: Node, files: Path) -> None:
+    mask = os.umask(0o077)
+    try:
+        result = debian.run(main, **asked(files, pip_index_url="https://pip.example/simple"))
+    finally:
+        os.umask(mask)
+    assert result["changed"] is True
+    assert oct((files / "pip.conf").stat().st_mode & 0o7777) == "0o644"
+
+
+SECRET_INDEX = "https://joe:geheim@pip.example/simple"
+
+
+@pytest.mark.parametrize("before", ["", "[global]\nx = 1\n"], ids=["new-file", "old-file"])
+def test_a_password_is_never_readable_by_others(
+    debian: Node, files: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    path, modes = files / "pip.conf", []
+    if before:
+        path.write_text(before)
+        path.chmod(0o644)
+
+    def watched(module: Any, target: str, text: str) -> None:
+        write_text(module, target, text)
+        modes.append(oct(path.stat().st_mode & 0o7777))
+
+    monkeypatch.setattr(text_file, "write_text", watched)
+    debian.run(main, distribution="debian", pip_index_url=SECRET_INDEX)
+    assert modes == ["0o600"]
+    assert oct(path.stat().st_mode & 0o7777) == "0o600"
+
+
+def test_a_password_that_cannot_be_written_leaves_the_file_as_it_was(
+    debian: Node, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = files / "pip.conf"
+    path.write_text("[global]\nx = 1\n")
+    path.chmod(0o644)
+
+    def full(_module: Any, _path: str, _text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(text_file, "write_text", full)
+    result = debian.run(main, distribution="debian", pip_index_url=SECRET_INDEX)
+    assert result["failed"] is True
+    assert path.read_text() == "[global]\nx = 1\n"
+    assert oct(path.stat().st_mode & 0o7777) == "0o644"
 
 
 def test_rockys_repositories_are_tried_out_by_dnf(node: Node, tmp_path: Path) -> None:

@@ -368,6 +368,14 @@ def test_selinux_without_semanage_is_refused_before_any_change(sshd: Node, etc: 
     assert not etc.drop_in.exists()
 
 
+def test_check_mode_minds_no_semanage_that_is_still_to_be_installed(sshd: Node, etc: Etc) -> None:
+    sshd.answers("getenforce", ok("Enforcing\n"))
+    result = sshd.run(main, check=True, port=22332)
+    assert result.get("failed", False) is False
+    assert result["diff"] == {"before": "", "after": f"==> {etc.drop_in}\n{MOVED}"}
+    assert not etc.drop_in.exists()
+
+
 def test_a_port_line_of_the_owners_stays_and_is_named(sshd: Node, etc: Etc) -> None:
     owners = etc.drop_in.parent / "lab.conf"
     owners.write_text("Port 22\n")

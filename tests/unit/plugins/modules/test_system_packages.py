@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -136,6 +137,24 @@ def test_a_repository_is_written_before_the_installation(debian: Node, tmp_path:
     debian.calls.clear()
     again = debian.run(main, names=["rsync"], files={str(path): "Types: deb\n"})
     assert (again["changed"], programs(debian)) == (False, [])
+
+
+def test_a_repository_can_be_read_by_everybody_whatever_the_umask(
+    debian: Node, tmp_path: Path
+) -> None:
+    new, old = tmp_path / "sources.list.d" / "new.sources", tmp_path / "old.sources"
+    old.write_text("older\n")
+    old.chmod(0o640)
+    mask = os.umask(0o077)
+    try:
+        debian.run(main, names=["jq"], files={str(new): "new\n", str(old): "ours\n"})
+    finally:
+        os.umask(mask)
+    assert [oct(p.stat().st_mode & 0o7777) for p in (new.parent, new, old)] == [
+        "0o755",
+        "0o644",
+        "0o640",
+    ]
 
 
 def test_a_failed_installation_leaves_no_repository_and_no_key(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,30 @@ def test_dnf_automatic_is_told_in_its_section(node: Node, redhat: Path) -> None:
     assert hold(node, "kernel*", "nvidia-*")["changed"] is True
     assert redhat.read_text() == AUTOMATIC + HELD + "\n[extra]\n"
     assert hold(node, "kernel*", "nvidia-*")["changed"] is False
+
+
+def test_packages_that_the_owner_excludes_stay_excluded(node: Node, redhat: Path) -> None:
+    owners = AUTOMATIC + "excludepkgs = mariadb*,\n  postgresql*\n"
+    redhat.write_text(owners)
+    assert hold(node, "kernel*", "nvidia-*")["changed"] is True
+    ours = HELD.replace("=", "=mariadb*,postgresql*,")
+    assert redhat.read_text() == owners + ours
+    assert hold(node, "kernel*", "nvidia-*")["changed"] is False
+    redhat.write_text(AUTOMATIC + "excludepkgs = redis\n" + ours)
+    assert hold(node, "kernel*", "nvidia-*")["changed"] is True
+    assert "\nexcludepkgs=redis,kernel*,nvidia-*\n" in redhat.read_text()
+    assert "=mariadb" not in redhat.read_text()
+
+
+def test_apts_file_can_be_read_by_everybody_whatever_the_umask(
+    debian: Node, tmp_path: Path
+) -> None:
+    mask = os.umask(0o077)
+    try:
+        hold(debian, "linux-image", "nvidia-")
+    finally:
+        os.umask(mask)
+    assert oct((tmp_path / "52").stat().st_mode & 0o7777) == "0o644"
 
 
 def test_no_settings_are_made_for_a_missing_dnf_automatic(node: Node, redhat: Path) -> None:
