@@ -34,6 +34,17 @@ def test_the_next_reset_takes_the_node_that_was_left(cluster: Cluster) -> None:
 def test_nothing_is_left_and_nothing_is_missing(
     cluster: Cluster, before: dict[str, Snapshot]
 ) -> None:
+    """Nodes that booted with the cluster lack the old default target until they boot again."""
+    left = cluster.differences(before)
+    assert [line for line in left if ": units: graphical.target: " not in line] == []
+
+
+def test_the_next_boot_brings_back_the_old_default_target(
+    cluster: Cluster, before: dict[str, Snapshot]
+) -> None:
+    for node in cluster.names:
+        with cluster.powered_off(node):
+            pass
     assert cluster.differences(before) == []
 
 
