@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import lab
+from tests.testinfra.lifecycle.support import clean_environment
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PLAYBOOK = REPOSITORY / "molecule" / "ssh" / "converge.yml"
@@ -44,7 +45,7 @@ def converge(inventory: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [str(program), f"--inventory={inventory}", str(PLAYBOOK), *more],
         cwd=REPOSITORY,
-        env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")},
+        env=clean_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
