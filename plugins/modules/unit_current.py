@@ -58,32 +58,16 @@ done:
   sample: [enabled, started]
 """
 
-import os
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import (
     Command,
     CommandError,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state import (
-    UnitState,
-    parse_unit,
-    plan_unit,
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_read import (
+    read_unit,
+    youngest,
 )
-
-PROPERTIES = "ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic"
-
-
-def read_unit(command: Command, name: str) -> UnitState:
-    """Return how the unit stands now."""
-    out = command.need(["systemctl", "show", name, "--property", PROPERTIES])
-    return parse_unit(out, time.time() - time.clock_gettime(time.CLOCK_MONOTONIC))
-
-
-def youngest(files: list[str]) -> float:
-    """Return when the last of the files changed, 0 without files."""
-    return max((os.stat(path).st_mtime for path in files if os.path.exists(path)), default=0.0)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state import plan_unit
 
 
 def apply(command: Command, name: str, steps: list[str], reload: bool) -> None:
