@@ -2,8 +2,11 @@
 # Everything prepares itself: .venv and the collection link through scripts/setup, the test
 # nodes through tests/lab.
 
-# Scenarios of `make test`, in this order; each cleans up after itself.
-SCENARIOS ?= default os_base firewall ssh access docker ray ray_venv lifecycle
+# Scenarios of `make test`, begun in this order, the longest first; each cleans up after itself.
+SCENARIOS ?= lifecycle default os_base firewall docker ray_venv ray ssh access
+
+# How many of them run at a time. They wait for their nodes more than they compute.
+JOBS ?= 2
 
 # Test nodes of `make lab-up`.
 NODES ?= 3
@@ -108,7 +111,7 @@ contracts: setup ## Contract tests only
 
 .PHONY: test
 test: setup ## check, then every scenario on test nodes; ends with 'N passed, N failed'
-	@scripts/run-steps check $(addprefix molecule-,$(SCENARIOS))
+	@JOBS=$(JOBS) scripts/run-steps check $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: molecule
 molecule: setup ## One scenario: make molecule SCENARIO=docker
