@@ -67,7 +67,7 @@ def finding_from_dict(values: Mapping[str, Any]) -> Finding:
 
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
     """Return each finding once, errors first, then by host."""
-    return sorted(set(findings), key=lambda finding: finding.sort_key)
+    return sorted(set(findings), key=lambda finding: (*finding.sort_key, finding.message))
 
 
 def merge_common(findings: Iterable[Finding], hosts: Sequence[str]) -> list[Finding]:

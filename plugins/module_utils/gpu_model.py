@@ -126,7 +126,9 @@ class DriverGpu:
 
     ``index`` is the driver's own numbering, ``memory_mib`` the whole memory, temperatures are in
     degrees Celsius, powers in watts, ``utilization_percent`` is that of the compute units.
-    ``error`` says in the driver's own words why a GPU that it lists does not answer.
+    ``error`` says in the driver's own words why a GPU that it lists does not answer. An AMD card
+    may show itself as several devices: ``partition`` is its mode (SPX, DPX, TPX, QPX, CPX) and
+    ``partitions`` the number of these devices.
     """
 
     index: int
@@ -147,6 +149,8 @@ class DriverGpu:
     power_limit_w: Optional[float] = None
     utilization_percent: Optional[int] = None
     error: Optional[str] = None
+    partition: Optional[str] = None
+    partitions: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,8 @@ class Gpu:
     utilization_percent: Optional[int] = None
     health: Optional[Health] = None
     error: Optional[str] = None
+    partition: Optional[str] = None
+    partitions: Optional[int] = None
 
 
 @dataclass(frozen=True)
