@@ -3,7 +3,7 @@
 # nodes through tests/lab.
 
 # Scenarios of `make test`, begun in this order, the longest first; each cleans up after itself.
-SCENARIOS ?= lifecycle default os_base firewall docker ray_venv ray ssh access
+SCENARIOS ?= lifecycle gpu os_base firewall docker ray_venv nvidia ray rocm ssh default access
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2
@@ -13,6 +13,8 @@ NODES ?= 3
 OS ?= debian13
 NAME ?= lab
 RUNTIME ?= container
+GPUS ?=
+GPU_MODEL ?= h100
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -124,9 +126,14 @@ molecule-%: setup
 test-slow: setup ## Kill runs at 20 task boundaries (half an hour; BOUNDARIES="provision:3,9 reset:5" for some)
 	@.venv/bin/python -m tests.slow.interruptions $(if $(BOUNDARIES),--boundaries $(BOUNDARIES))
 
+.PHONY: fuzz
+fuzz: setup ## Feed 100,000 broken inputs to the parsers of GPU data
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.slow.fuzz
+
 .PHONY: lab-up
-lab-up: .venv/.ready-run ## Boot test nodes (NODES, OS, NAME, RUNTIME)
-	@$(LAB) up --name $(NAME) --nodes $(NODES) --os $(OS) --runtime $(RUNTIME)
+lab-up: .venv/.ready-run ## Boot test nodes (NODES, OS, NAME, RUNTIME; GPUS, GPU_MODEL: simulated GPUs)
+	@$(LAB) up --name $(NAME) --nodes $(NODES) --os $(OS) --runtime $(RUNTIME) \
+	  $(if $(GPUS),--gpus $(GPUS) --gpu-model $(GPU_MODEL))
 
 .PHONY: lab-down
 lab-down: .venv/.ready-run ## Remove the test nodes of NAME
@@ -145,6 +152,10 @@ docs: setup ## Write the generated tables (docs/ports.md, docs/variables.md)
 .PHONY: bench
 bench: .venv/.ready-run ## Measure, and write docs/benchmarks.md
 	.venv/bin/python -m tests.bench --nodes $(NODES)
+
+.PHONY: bench-gpu
+bench-gpu: setup ## Time gpu_info beside an empty module, and the parsers
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.gpu_info
 
 .PHONY: build
 build: setup ## The collection's archive, in .cache/dist

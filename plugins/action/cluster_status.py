@@ -54,4 +54,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     ) -> NodeStatus:
         probe = variables.get(self._task.args["probe_register"]) or {}
         unit = variables.get(self._task.args["unit_register"]) or {}
-        return node_status(name, role, probe, unit, head)
+        gpus = variables.get(self._task.args.get("gpu_register") or "") or {}
+        return node_status(
+            name,
+            role,
+            probe,
+            unit,
+            head,
+            gpus,
+            wanted_gpus=variables.get("ray_num_gpus"),
+            gpu_vendor=variables.get("gpu_vendor"),
+        )

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    Finding,
+    Severity,
     count_by_severity,
     finding_from_dict,
     render_findings,
+    sort_findings,
     summarise,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import Input, Kind
@@ -40,6 +44,9 @@ display = Display()
 # Text inputs whose value is judged or shown; the others are never templated here.
 SHOWN = frozenset({"my_iface", "cluster_subnet"})
 
+# What provision.yml mends itself, with kernel arguments and a boot: it must not keep it from running.
+CURABLE = frozenset({"bar1-zero"})
+
 
 def read_probe(registered: object) -> Optional[Probe]:
     """Return the probe in the result that node_probe registered, None when there is none."""
@@ -52,6 +59,19 @@ def read_probe(registered: object) -> Optional[Probe]:
         findings=tuple(finding_from_dict(each) for each in registered.get("findings", [])),
         facts=facts,
     )
+
+
+def read_gpu_findings(registered: object) -> list[Finding]:
+    """Return the findings in the result that gpu_driver_check registered, none when it did not run."""
+    if not isinstance(registered, Mapping):
+        return []
+    found = [finding_from_dict(each) for each in registered.get("findings") or []]
+    return [
+        replace(each, severity=Severity.WARNING)
+        if each.code in CURABLE and each.severity is Severity.ERROR
+        else each
+        for each in found
+    ]
 
 
 def read_values(
@@ -112,14 +132,24 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         _result, args = self.validate_argument_spec(
             argument_spec={
                 "register": {"type": "str", "default": "__preflight_probe"},
+                "gpu_register": {"type": "str", "default": "__preflight_gpus"},
                 "groups": {"type": "list", "elements": "str", "default": [HEAD, WORKER]},
                 "own_variables": {"type": "list", "elements": "str", "default": []},
                 "tolerate_unreachable": {"type": "bool", "default": False},
                 "fail_on_error": {"type": "bool", "default": True},
             }
         )
-        inventory = self._inventory(task_vars or {}, args)
-        return self._report(inventory, args["tolerate_unreachable"], args["fail_on_error"])
+        variables = task_vars or {}
+        inventory = self._inventory(variables, args)
+        gpus = [
+            finding
+            for host in inventory.nodes
+            for finding in read_gpu_findings(
+                variables["hostvars"][host.name].get(args["gpu_register"])
+            )
+        ]
+        findings = sort_findings([*check_inventory(inventory), *gpus])
+        return self._report(inventory, findings, args)
 
     def _inventory(self, task_vars: Mapping[str, Any], args: Mapping[str, Any]) -> Inventory:
         """Return all that there is to judge."""
@@ -137,16 +167,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             limit=str(task_vars.get("ansible_limit") or ""),
         )
 
-    def _report(self, inventory: Inventory, tolerate: bool, fail_on_error: bool) -> dict[str, Any]:
+    def _report(
+        self, inventory: Inventory, findings: list[Finding], args: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Show the findings and return them."""
-        findings = check_inventory(inventory)
+        tolerate = args["tolerate_unreachable"]
         fatal = [each for each in findings if is_fatal(each, inventory, tolerate)]
         away = [host for host in inventory.nodes if host.probe and not host.probe.reachable]
         summary = f"Preflight of {describe_scope(inventory)}: {summarise(findings)}."
         display.display(f"\n{summary}")
         if findings:
             display.display(f"\n{render_findings(findings, width=terminal_width())}\n")
-        if fatal and fail_on_error:
+        if fatal and args["fail_on_error"]:
             return {
                 "changed": False,
                 "failed": True,

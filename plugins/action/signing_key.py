@@ -33,7 +33,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 return {
                     **result,
                     "failed": True,
-                    "msg": f"docker_repository_key_file: {message}; {fix}",
+                    "msg": f"{arguments.get('key_input') or 'key_file'}: {message}; {fix}",
                 }
         result.update(
             self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)

@@ -34,7 +34,8 @@ class ActionModule(DeliveringAction):
         packages = packages_in(folder)
         if not packages:
             seen = "no such folder" if not os.path.isdir(folder) else "no .deb and no .rpm in it"
-            fix = "point docker_package_dir at a folder with the packages of this node's system"
+            named = arguments.get("source_input") or "source_dir"
+            fix = f"point {named} at a folder with the packages of this node's system"
             return {**result, "failed": True, "msg": f"{folder}: saw {seen}; {fix}"}
         result.update(
             self.deliver(MODULE, arguments, lambda: packed(folder, packages), task_vars or {})

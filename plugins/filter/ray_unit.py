@@ -23,6 +23,11 @@ options:
       - V(ports) maps port variables to numbers; what is missing has the catalogue's number.
       - V(object_store_memory_mib) wins over V(object_store_fraction) of V(memory_mib), which is held under V(shm_mib) MiB.
       - V(labels), V(resources), V(num_cpus), V(num_gpus), V(temp_dir), V(extra) and V(environment) are passed on.
+      - V(gpu) are the facts of M(rackforge.gpu_cluster.gpu_info). Where they are given, the GPUs that the driver lists and that answer are
+        what Ray offers, unless V(num_gpus) says otherwise, and C(accelerator_type) of tasks finds them by Ray's own name of the model. GPUs
+        that do not answer are hidden from Ray. V(gpu_vendor) says which count on a node with both.
+      - V(gpu_container_mode) (V(auto), V(cdi), V(legacy), V(amd), V(none)) says how a container gets the devices, V(gpu_device_gids) which groups
+        may open them, V(predicted) that GPUs count which have no driver yet.
     type: dict
     required: true
 """
@@ -41,6 +46,7 @@ _value:
     - C(arguments) of C(ray start) and C(environment) (V(NAME=value)), each quoted for a unit file.
     - C(environment_words), the same assignments quoted for a command line such as that of C(docker run --env).
     - C(object_store_bytes) and the C(shared_memory_bytes) that a container needs for it.
+    - C(container_options), the options of C(docker run) that bring the GPUs; C(groups) and C(units) of their device files.
   type: dict
 """
 

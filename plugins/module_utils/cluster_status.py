@@ -9,13 +9,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_gpu import (
+    count_devices,
+    count_models,
+    is_usable,
+    short_models,
+)
+
 GIB = 1024**3
 _HEADING = ("NODE", "ROLE", "ADDRESS", "STATE", "RAY", "CPU", "GPU", "MEMORY", "RESTARTS")
 
 
 @dataclass(frozen=True)
+class GpuStatus:
+    """A node's GPUs: on the PCI bus, answering their driver, offered by Ray, and by model.
+
+    ``text`` has those that answer by short model names, ``problem`` why the numbers differ.
+    """
+
+    count: int
+    usable: int
+    offered: Optional[int]
+    models: Mapping[str, int]
+    text: str
+    problem: str
+
+
+@dataclass(frozen=True)
 class NodeStatus:
-    """One node. ``state`` is alive, not-joined, stopped, unreachable or not-installed."""
+    """One node. ``state`` is alive, not-joined, stopped, unreachable or not-installed.
+
+    ``gpus`` is None where the node was not asked for them.
+    """
 
     name: str
     role: str
@@ -25,6 +50,7 @@ class NodeStatus:
     restarts: int
     resources: Mapping[str, float]
     reason: str
+    gpus: Optional[GpuStatus] = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +76,22 @@ def node_status(
     probe: Mapping[str, Any],
     unit: Mapping[str, Any],
     head: Mapping[str, Any],
+    gpus: Optional[Mapping[str, Any]] = None,
+    wanted_gpus: Any = None,
+    gpu_vendor: Optional[str] = None,
 ) -> NodeStatus:
-    """Return one node's status from its probe, its unit and what the head says."""
+    """Return one node's status from its probe, its unit, what the head says, and its GPUs.
+
+    ``wanted_gpus`` is the owner's ray_num_gpus, None where every GPU is offered; ``gpu_vendor``
+    says whose count on a node that has both.
+    """
     address = (probe.get("ansible_facts") or {}).get("gpu_cluster", {}).get("node_address")
     rows = [row for row in head.get("nodes", []) if address and row["address"] == address]
     alive = [row for row in rows if row["state"] == "ALIVE"]
     state, reason = _state(probe, unit, head, bool(alive))
+    resources = dict(alive[0]["resources"]) if alive else {}
+    facts = ((gpus or {}).get("ansible_facts") or {}).get("gpu")
+    offered = int(resources.get("GPU") or 0) if alive else None
     return NodeStatus(
         name=name,
         role=role,
@@ -63,9 +99,49 @@ def node_status(
         address=address,
         version=unit.get("version"),
         restarts=int(unit.get("restarts") or 0),
-        resources=dict(alive[0]["resources"]) if alive else {},
+        resources=resources,
         reason=reason,
+        gpus=_gpu_status(facts, gpu_vendor, offered, wanted_gpus) if facts else None,
     )
+
+
+def _gpu_status(
+    facts: Mapping[str, Any], vendor: Optional[str], offered: Optional[int], wanted: Any
+) -> GpuStatus:
+    """Return a node's GPUs by its facts."""
+    maker = vendor or facts.get("vendor")
+    gpus = [gpu for gpu in facts.get("gpus") or () if gpu.get("vendor") == maker]
+    usable = [gpu for gpu in gpus if is_usable(gpu)]
+    return GpuStatus(
+        count=len(gpus),
+        usable=len(usable),
+        offered=offered,
+        models=count_models(usable),
+        text=short_models(usable) or "0",
+        problem=_gpu_problem(facts, gpus, usable, offered, wanted),
+    )
+
+
+def _gpu_problem(
+    facts: Mapping[str, Any],
+    gpus: Sequence[Mapping[str, Any]],
+    usable: Sequence[Mapping[str, Any]],
+    offered: Optional[int],
+    wanted: Any,
+) -> str:
+    """Return why the numbers of GPUs differ, nothing where they do not."""
+    if not gpus:
+        return "has_gpu is true, but the PCI bus shows no GPU; run preflight.yml"
+    if len(usable) != len(gpus):
+        said = [each.get("error") for each in (*gpus, *(facts.get("stacks") or ()))]
+        errors = [error for error in said if error]
+        why = f" ({errors[0]})" if errors else ""
+        seen = f"{len(usable)} of {len(gpus)} GPUs on the PCI bus"
+        return f"{seen} answer their driver{why}; run verify.yml"
+    expected = int(str(wanted)) if str(wanted).isdigit() else count_devices(usable)
+    if offered is not None and offered != expected:
+        return f"Ray offers {offered} GPUs, expected {expected}; run verify.yml, which says why"
+    return ""
 
 
 def _state(
@@ -94,12 +170,15 @@ def cluster_status(
     head: Mapping[str, Any],
     nodes: Sequence[NodeStatus],
 ) -> ClusterStatus:
-    """Return the cluster's status: running when every node is alive, down without a head."""
+    """Return the cluster's status: running when every node is alive with all of its GPUs.
+
+    It is down without a head, absent where nothing is installed, degraded otherwise.
+    """
     if not head.get("reachable"):
         installed = any(node.state not in ("not-installed", "unreachable") for node in nodes)
         state = "down" if installed else "absent"
     else:
-        state = "running" if all(node.state == "alive" for node in nodes) else "degraded"
+        state = "running" if all(map(_is_well, nodes)) else "degraded"
     return ClusterStatus(
         cluster=cluster,
         state=state,
@@ -109,6 +188,10 @@ def cluster_status(
         jobs=tuple(head.get("unfinished_jobs", [])),
         error="" if head.get("reachable") else str(head.get("error") or "the head did not answer"),
     )
+
+
+def _is_well(node: NodeStatus) -> bool:
+    return node.state == "alive" and not (node.gpus and node.gpus.problem)
 
 
 def render(status: ClusterStatus) -> str:
@@ -129,6 +212,9 @@ def render(status: ClusterStatus) -> str:
         lines.append("  ".join(cells).rstrip())
     reasons = [f"  {node.name}: {node.reason}" for node in status.nodes if node.reason]
     lines += ["", "Not alive, because:", *reasons] if reasons else []
+    short = [node for node in status.nodes if node.gpus and node.gpus.problem]
+    shown = [f"  {node.name}: {node.gpus.problem}" for node in short if node.gpus]
+    lines += ["", "GPUs that are missing, because:", *shown] if shown else []
     if status.jobs:
         lines += ["", f"Jobs that have not ended: {len(status.jobs)}"]
         lines += [f"  {job['job_id']}  {job['status']}  {job['entrypoint']}" for job in status.jobs]
@@ -144,7 +230,7 @@ def _row(node: NodeStatus) -> tuple[str, ...]:
         node.state,
         node.version or "-",
         _number(node.resources.get("CPU")),
-        _number(node.resources.get("GPU")),
+        node.gpus.text if node.gpus else _number(node.resources.get("GPU")),
         f"{memory / GIB:.1f} GiB" if memory else "-",
         str(node.restarts),
     )

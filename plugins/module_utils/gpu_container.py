@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model import ContainerView
@@ -104,13 +104,17 @@ def read_answer(
     """
     if rc in (124, 137):
         return ContainerView(error=f"the container gave no answer within {seconds} s")
-    if rc != 0:
+    listed = 0 if mode == AMD else len(_GPU_LINE.findall(out))
+    # nvidia-smi lists the GPUs that answer and ends with the error of one that does not.
+    if rc != 0 and not listed:
         return ContainerView(error=_words(err) or _words(out) or f"it ended with {rc} and no word")
     if mode != AMD:
-        return ContainerView(gpus=len(_GPU_LINE.findall(out)))
+        return ContainerView(gpus=listed)
     names = set(_RENDER.findall(out))
     if renders is None:
         return ContainerView(gpus=len(names))
+    if not renders:
+        return ContainerView(error="no GPU of the node has a render node: amdgpu did not start it")
     return ContainerView(gpus=len({renders[name] for name in names if name in renders}))
 
 
@@ -119,16 +123,6 @@ def _words(text: str) -> str:
     lines = [" ".join(line.split()) for line in text.splitlines()]
     told = [line for line in lines if line and not line.startswith(("Run 'docker", "See 'docker"))]
     return " / ".join(told[-3:])[:600]
-
-
-def render_addresses(targets: Mapping[str, str], gpus: Iterable[str]) -> dict[str, str]:
-    """Return the render nodes whose device in sysfs is one of the GPUs, with its address.
-
-    ``targets`` has the real path of /sys/class/drm/NAME/device by the name of the render node.
-    """
-    wanted = set(gpus)
-    found = {name: posixpath.basename(path) for name, path in targets.items()}
-    return {name: address for name, address in found.items() if address in wanted}
 
 
 #: What docker says, and what helps; the first that fits counts.
@@ -156,6 +150,10 @@ _REMEDIES = (
         r"[Cc]annot connect to the Docker daemon|no docker command",
         "systemctl status docker.service   (on the node; install_docker=true has the playbook "
         "bring Docker Engine)",
+    ),
+    (
+        r"this node has no program nvidia-smi",
+        "{playbook}   (it is part of the driver's packages; with a driver of your own, install it)",
     ),
     (
         r"Failed to initialize NVML|driver/library version mismatch",

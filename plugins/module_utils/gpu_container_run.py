@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import os
 import tarfile
@@ -30,7 +31,6 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_containe
     place_in_image,
     program_to_pack,
     read_answer,
-    render_addresses,
     run_arguments,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model import ContainerView
@@ -62,7 +62,7 @@ class ContainerCheck:
             return ContainerView(error=str(error))
         finally:
             self._clear(image)
-        renders = render_addresses(_render_targets(), gpus) if mode == AMD else None
+        renders = _render_nodes(gpus) if mode == AMD else None
         return read_answer(mode, result.rc, result.out, result.err, seconds, renders)
 
     def _step(self, *argv: str) -> Result:
@@ -130,11 +130,10 @@ def _member(
     return member
 
 
-def _render_targets() -> dict[str, str]:
-    """Return the device behind each render node, none where the node has none."""
-    folder = "/sys/class/drm"
-    try:
-        names = [name for name in os.listdir(folder) if name.startswith("renderD")]
-    except OSError:
-        return {}
-    return {name: os.path.realpath(f"{folder}/{name}/device") for name in names}
+def _render_nodes(gpus: Sequence[str]) -> dict[str, str]:
+    """Return the PCI address behind each render node of the GPUs, none where amdgpu has none."""
+    found = {}
+    for address in gpus:
+        for path in glob.glob(f"/sys/bus/pci/devices/{address}/drm/renderD*"):
+            found[os.path.basename(path)] = address
+    return found

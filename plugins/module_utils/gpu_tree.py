@@ -126,7 +126,8 @@ def _ports_above(tree: Tree, address: str) -> list[str]:
 
 def read_kfd(tree: Tree) -> list[KfdNode]:
     """Return the processors and GPUs that the compute part of amdgpu lists."""
-    numbers = [int(name) for name in tree.names(NODES_DIRECTORY) if name.isascii() and name.isdigit()]
+    names = [name for name in tree.names(NODES_DIRECTORY) if name.isascii()]
+    numbers = [int(name) for name in names if name.isdigit()]
     return [_kfd_node(tree, number) for number in sorted(numbers)]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import plural
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model import (
     DriverGpu,
     DriverView,
@@ -97,7 +98,8 @@ def parse_smi_xml(text: str) -> DriverView:
         return _without_report(text)
     if end < start:
         whole = text[start:].count("</gpu>")
-        return DriverView(SOURCE, error=f"the report of nvidia-smi ends early, after {whole} GPUs")
+        words = f"the report of nvidia-smi ends early, after {plural(whole, 'GPU')}"
+        return DriverView(SOURCE, error=words)
     end += len(f"</{ROOT}>")
     try:
         # What stands before the root is left out: no DTD, so no entities and nothing to fetch.

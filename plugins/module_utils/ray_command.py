@@ -22,6 +22,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list im
     LAST_PORT,
     joined,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_gpu import (
+    RayGpuError,
+    RayGpus,
+    ray_gpus,
+)
 
 MIB = 1024 * 1024
 
@@ -261,8 +266,43 @@ def _whole(name: str, value: Any) -> Optional[int]:
     return int(value)
 
 
+def gpus_of(settings: Mapping[str, Any]) -> RayGpus:
+    """Return what Ray is told about the node's GPUs; RayCommandError names a wrong setting."""
+    try:
+        return ray_gpus(
+            settings.get("gpu"),
+            settings.get("environment") or {},
+            mode=str(settings.get("gpu_container_mode") or "auto"),
+            vendor=settings.get("gpu_vendor") or None,
+            predicted=bool(settings.get("predicted")),
+            device_gids=settings.get("gpu_device_gids") or (),
+        )
+    except RayGpuError as error:
+        raise RayCommandError(str(error)) from error
+
+
+def _with_gpus(settings: Mapping[str, Any], gpus: RayGpus) -> dict[str, Any]:
+    """Return the settings with the GPUs in them; what the owner set counts more."""
+    given = settings.get("num_gpus")
+    found = {f"accelerator_type:{gpus.accelerator_type}": 1} if gpus.accelerator_type else {}
+    return {
+        **settings,
+        "num_gpus": gpus.count if given is None or given == "" else given,
+        "resources": {**found, **(settings.get("resources") or {})},
+        "environment": {**dict(gpus.environment), **(settings.get("environment") or {})},
+    }
+
+
+def gpu_count(settings: Mapping[str, Any]) -> Optional[int]:
+    """Return how many GPUs Ray is told to offer; None where that is left to Ray."""
+    given = _whole("num_gpus", settings.get("num_gpus"))
+    return gpus_of(settings).count if given is None else given
+
+
 def unit(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the unit file needs: arguments, environment, and sizes in bytes."""
+    """Return what the unit file needs: arguments, environment, GPUs, and sizes in bytes."""
+    gpus = gpus_of(settings)
+    settings = _with_gpus(settings, gpus)
     node = from_settings(settings)
     if settings.get("auth_enabled") and release(node.version) < FIRST_WITH_TOKENS:
         raise RayCommandError(
@@ -276,6 +316,9 @@ def unit(settings: Mapping[str, Any]) -> dict[str, Any]:
         "arguments": [systemd_word(argument) for argument in start_arguments(node)],
         "environment": [systemd_word(each, expands_variables=False) for each in assignments],
         "environment_words": [systemd_word(each) for each in assignments],
+        "container_options": list(gpus.container_options),
+        "groups": list(gpus.groups),
+        "units": list(gpus.units),
         "object_store_bytes": node.object_store_bytes,
         "shared_memory_bytes": shared_memory_bytes(node.object_store_bytes or 0),
     }

@@ -23,6 +23,11 @@ def raylet_package_dir(executable: str) -> str:
     return path[: -len(RAYLET)] if path.endswith(RAYLET) else ""
 
 
+def python_of(package: str) -> str:
+    """Return the interpreter of the environment in which Ray's package lies."""
+    return package.rpartition("/lib/")[0] + "/bin/python"
+
+
 def version_in(source: str) -> Optional[str]:
     """Return the version that Ray's ``_version.py`` states, None when it states none."""
     found = re.search(r"""^version\s*=\s*["']([^"']+)["']""", source, re.MULTILINE)

@@ -39,6 +39,10 @@ options:
     description: Variable that M(rackforge.gpu_cluster.ray_node_info) was registered under.
     type: str
     required: true
+  gpu_register:
+    description:
+      - Variable that M(rackforge.gpu_cluster.gpu_info) was registered under for hosts with GPUs. Without it a node's GPUs are the number that Ray offers.
+    type: str
   head_register:
     description: Variable of the head that M(rackforge.gpu_cluster.ray_cluster_info) was registered under.
     type: str
@@ -64,6 +68,7 @@ EXAMPLES = r"""
     workers: [node2]
     probe_register: probe
     unit_register: unit
+    gpu_register: gpus
     head_register: head
     dashboard_port: 8265
 """
@@ -71,10 +76,12 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description:
-    - The cluster. Its C(state) is V(running) (every node is alive), V(degraded), V(down) (the head does not answer) or
-      V(absent) (nothing is installed).
+    - The cluster. Its C(state) is V(running) (every node is alive and offers all of its GPUs), V(degraded), V(down) (the head does not
+      answer) or V(absent) (nothing is installed).
     - A node's C(state) is V(alive), V(not-joined), V(stopped), V(not-installed), V(unreachable) or V(unknown), and C(reason)
       says why it is not alive.
+    - A node's C(gpus) are null where the node was not asked. Else C(count) are those on the PCI bus, C(usable) those of them that answer their driver,
+      C(offered) those that Ray offers; C(models) has the number of each model, C(text) the same in short, C(problem) why the numbers differ.
   returned: always
   type: dict
   sample:
@@ -91,6 +98,7 @@ status:
         address: 192.0.2.10
         version: 2.60.0
         restarts: 0
-        resources: {CPU: 64.0, memory: 270582939648.0}
+        resources: {CPU: 64.0, GPU: 2.0, memory: 270582939648.0}
         reason: ""
+        gpus: {count: 2, usable: 2, offered: 2, models: {NVIDIA H100 80GB HBM3: 2}, text: 2 x H100, problem: ""}
 """

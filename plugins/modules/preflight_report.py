@@ -23,6 +23,12 @@ options:
     description: Name of the variable that the probe's result was registered under.
     type: str
     default: __preflight_probe
+  gpu_register:
+    description:
+      - Variable that M(rackforge.gpu_cluster.gpu_driver_check) was registered under for hosts with C(has_gpu); its findings join the report.
+      - What provision.yml mends itself (C(bar1-zero)) is a warning here.
+    type: str
+    default: __preflight_gpus
   groups:
     description: The groups whose hosts are nodes of the cluster.
     type: list

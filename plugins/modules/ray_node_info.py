@@ -34,6 +34,20 @@ options:
         description: Ray's version.
         type: str
         required: true
+      gpus:
+        description:
+          - GPUs that Ray must offer here. Where the head sees another number, or Ray did not find their model by itself, Ray's own Python is
+            asked what it finds (NVIDIA's library through C(ray._private.thirdparty.pynvml)), and the answer is part of the failure.
+          - When not given, GPUs are not judged.
+        type: int
+      gpu_vendor:
+        description: Who made them; only for NVIDIA's Ray's own look at the driver is judged.
+        type: str
+  runtime:
+    description: How Ray runs, which says where its Python is.
+    type: str
+    choices: [container, venv]
+    default: container
   cluster_nodes:
     description: The RV(rackforge.gpu_cluster.ray_cluster_info#module:nodes) that the head sees.
     type: list
@@ -90,8 +104,16 @@ from typing import Any, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_cluster import judge_node
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_gpu_view import (
+    GPU_SCRIPT,
+    RayGpuView,
+    judge_gpus,
+    needs_a_look,
+    parse_gpu_view,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_process import (
     flag_value,
+    python_of,
     raylet_package_dir,
     version_in,
 )
@@ -99,6 +121,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_process 
 UNIT = "ray.service"
 PROC = "/proc"
 POLL_SECONDS = 1.0
+# NVIDIA's library takes up to 3 seconds for each GPU without persistence, and Python its own time.
+GPU_SECONDS = 60
+VENV_GROUPS = ("video",)
 
 
 def read_unit(command: Command) -> dict[str, Any]:
@@ -122,7 +147,7 @@ def read_process(address: Optional[str]) -> dict[str, Optional[str]]:
     processes = map(os.path.dirname, sorted(glob.glob(f"{PROC}/[0-9]*/exe")))
     found = [raylet for process in processes for raylet in read_raylet(process)]
     ours = [raylet for raylet in found if raylet["address"] == address]
-    return (ours or found or [{"version": None, "address": None}])[0]
+    return (ours or found or [{"version": None, "address": None, "python": None}])[0]
 
 
 def read_raylet(process: str) -> list[dict[str, Optional[str]]]:
@@ -137,7 +162,8 @@ def read_raylet(process: str) -> list[dict[str, Optional[str]]]:
             words = file.read().decode(errors="replace").split("\0")
     except OSError:
         return []  # The process ended while it was being looked at.
-    return [{"version": version, "address": flag_value(words, "--node_ip_address")}]
+    address = flag_value(words, "--node_ip_address")
+    return [{"version": version, "address": address, "python": python_of(package)}]
 
 
 def look(command: Command, address: Optional[str], timeout: int) -> dict[str, Any]:
@@ -149,6 +175,28 @@ def look(command: Command, address: Optional[str], timeout: int) -> dict[str, An
         if settled or time.monotonic() - started >= timeout:
             return seen
         time.sleep(POLL_SECONDS)
+
+
+def look_at_gpus(command: Command, runtime: str, python: Optional[str]) -> RayGpuView:
+    """Return what Ray's own Python finds of the GPUs, in the container or the environment of Ray."""
+    inside = ["docker", "exec", "ray", "python"]
+    if runtime == "venv":
+        groups = [word for group in VENV_GROUPS for word in ("--supp-group", group)]
+        inside = ["runuser", "--user", "ray", *groups, "--", python or "python3"]
+    result = command.run(["timeout", str(GPU_SECONDS), *inside, "-c", GPU_SCRIPT])
+    return parse_gpu_view(result.rc, result.out, result.err)
+
+
+def judge(
+    command: Command, params: dict[str, Any], seen: dict[str, Any], python: Optional[str]
+) -> list[str]:
+    """Return what is wrong with the node, a sentence each."""
+    name, expect, nodes = params["name"], params["expect"], params["cluster_nodes"]
+    wrong = judge_node(name, expect, seen, nodes)
+    view = RayGpuView()
+    if needs_a_look(expect, nodes):
+        view = look_at_gpus(command, params["runtime"], python)
+    return [*wrong, *judge_gpus(name, expect, nodes, view)]
 
 
 def log_tail(command: Command, lines: int, token_file: str) -> str:
@@ -175,8 +223,11 @@ def main() -> None:
                 "options": {
                     "address": {"type": "str", "required": True},
                     "version": {"type": "str", "required": True},
+                    "gpus": {"type": "int"},
+                    "gpu_vendor": {"type": "str"},
                 },
             },
+            "runtime": {"type": "str", "choices": ["container", "venv"], "default": "container"},
             "cluster_nodes": {"type": "list", "elements": "dict", "default": []},
             "timeout": {"type": "int", "default": 60},
             "log_lines": {"type": "int", "default": 15},
@@ -187,8 +238,9 @@ def main() -> None:
     params, command = module.params, Command(module)
     expect = params["expect"]
     seen = look(command, expect["address"] if expect else None, params["timeout"] if expect else 0)
+    python = seen.pop("python")
     if expect:
-        wrong = judge_node(params["name"], expect, seen, params["cluster_nodes"])
+        wrong = judge(command, params, seen, python)
         if wrong:
             tail = log_tail(command, params["log_lines"], params["token_file"])
             module.fail_json(

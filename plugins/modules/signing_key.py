@@ -33,6 +33,10 @@ options:
   key_file:
     description: File on the control node with the key in ASCII armour, instead of O(url).
     type: path
+  key_input:
+    description: Name of the input that fills O(key_file), for messages.
+    type: str
+    default: key_file
   key:
     description: The key's text; filled in by the control node's half.
     type: str
@@ -92,7 +96,7 @@ def obtain(module: AnsibleModule) -> bytes:
     except Exception as error:  # open_url lets the errors of several libraries through
         module.fail_json(
             msg=f"Could not fetch the signing key from {url}: {error}; check the node's way there "
-            "(DNS, proxy, CA), or hand the key in as docker_repository_key_file"
+            f"(DNS, proxy, CA), or hand the key in as {module.params['key_input']}"
         )
     raise AssertionError
 
@@ -103,6 +107,7 @@ def main() -> None:
         argument_spec={
             "url": {"type": "str"},
             "key_file": {"type": "path", "no_log": False},
+            "key_input": {"type": "str", "default": "key_file", "no_log": False},
             "key": {"type": "str", "no_log": False},
             "fingerprint": {"type": "str", "required": True},
             "dest": {"type": "path", "required": True},

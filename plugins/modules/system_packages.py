@@ -76,6 +76,10 @@ options:
         then. Everything that these packages need must be in it or on the node.
       - It is brought to the node only when something is missing.
     type: path
+  source_input:
+    description: Name of the input that fills O(source_dir), for messages.
+    type: str
+    default: source_dir
   source_file:
     description: The folder as an archive on the node; filled in by the control node's half.
     type: path
@@ -342,6 +346,7 @@ def arguments() -> dict[str, Any]:
         "replace_input": {"type": "str", "default": ""},
         "hold_units": {"type": "list", "elements": "str", "default": []},
         "source_dir": {"type": "path"},
+        "source_input": {"type": "str", "default": "source_dir"},
         "source_file": {"type": "path"},
     }
 

@@ -86,6 +86,18 @@ PLAYBOOK_INPUTS = (
         "names and addresses are added from the inventory.",
     ),
     Input(
+        "cluster_reboot",
+        Kind.BOOLEAN,
+        meaning="Whether provision.yml boots nodes that wait for it (kernel arguments, SELinux's "
+        "mode, GPU drivers); true when not set. It names them first, and never boots the machine "
+        "that Ansible runs on, nor one with Ray jobs, containers of yours or programs on a GPU. "
+        "false: it names them and leaves them.",
+    ),
+    Input(
+        "cluster_reboot_batch",
+        meaning="How many nodes are booted at a time, as a number or a percentage; 1 when not set.",
+    ),
+    Input(
         "cluster_secrets_dir",
         meaning="Directory on the control node for the cluster's secrets; "
         "secrets/<cluster_name> beside the inventory when not set.",
@@ -126,9 +138,15 @@ PLAYBOOK_INPUTS = (
     Input(
         "gpu_vendor",
         choices=("nvidia", "amd"),
-        meaning="Maker of the node's GPUs; found by the probe when not set.",
+        meaning="Maker of the GPUs that count on the node; found when not set, and NVIDIA where it "
+        "has both.",
     ),
-    Input("has_gpu", Kind.BOOLEAN, meaning="Whether the node has GPUs; false when not set."),
+    Input(
+        "has_gpu",
+        Kind.BOOLEAN,
+        meaning="Whether the node has GPUs for the cluster; false when not set. When true, their "
+        "driver and container toolkit are installed, and a node without a GPU is an error.",
+    ),
     Input(
         "install_docker",
         Kind.BOOLEAN,
@@ -137,7 +155,8 @@ PLAYBOOK_INPUTS = (
     Input(
         "install_nvidia_driver",
         Kind.BOOLEAN,
-        meaning="false: the node's NVIDIA driver is its owner's.",
+        meaning="false: the node's NVIDIA driver is its owner's, it is checked and left alone; "
+        "true when not set.",
     ),
     Input(
         "my_iface",

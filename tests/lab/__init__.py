@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from tests.lab.control import (
     exec,  # noqa: A004 (called as lab.exec)
+    gpu_repository,
+    gpus,
     names,
     pause,
     power_off,
@@ -17,4 +19,13 @@ from tests.lab.control import (
     unpause,
 )
 
-__all__ = ["exec", "names", "pause", "power_off", "power_on", "unpause"]
+__all__ = [
+    "exec",
+    "gpu_repository",
+    "gpus",
+    "names",
+    "pause",
+    "power_off",
+    "power_on",
+    "unpause",
+]

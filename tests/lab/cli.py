@@ -8,8 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tests.lab import artifacts, control, engine, images, lifecycle
+from tests.lab.gpu.machine import (
+    DEFAULT_MODEL,
+    MODELS,
+    parse_assignments,
+    parse_counts,
+    render,
+)
 from tests.lab.paths import DEFAULT_NAME
 from tests.lab.platforms import PLATFORMS
 from tests.lab.shell import LabError, warn
@@ -38,6 +46,19 @@ def parser() -> argparse.ArgumentParser:
     )
     start.add_argument(
         "--runtime", choices=["container", "venv"], help="write ray_runtime into the inventory"
+    )
+    start.add_argument(
+        "--gpus",
+        type=counts,
+        default=(),
+        metavar="N[,N...]",
+        help="simulated GPUs that the nodes have, in turn (default: as it is, or none)",
+    )
+    start.add_argument(
+        "--gpu-model",
+        choices=sorted(MODELS),
+        default=DEFAULT_MODEL,
+        help="their model (default: %(default)s)",
     )
     start.add_argument(
         "--no-ray-image",
@@ -74,7 +95,35 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(command, help=text)
         _add_name(sub)
         sub.add_argument("node")
+    _add_gpu(commands)
     return top
+
+
+def _add_gpu(commands: Any) -> None:
+    change = commands.add_parser("gpu", help="show or change a node's simulated GPUs")
+    _add_name(change)
+    change.add_argument("node")
+    change.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings, as in gpu.1.fault=lost; no value removes one (tests/lab/gpu/README.md)",
+    )
+    change.add_argument("--reset", action="store_true", help="as healthy as `up` made them")
+    serve = commands.add_parser(
+        "gpu-repository", help="let a node serve stand-ins of the GPU vendors' packages"
+    )
+    _add_name(serve)
+    serve.add_argument("node")
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Return numbers of GPUs, with commas between them."""
+    try:
+        return parse_counts(text)
+    except LabError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def platforms(text: str) -> tuple[str, ...]:
@@ -122,7 +171,15 @@ def carry_out(args: argparse.Namespace) -> int:
 
 
 def _up(args: argparse.Namespace) -> None:
-    wish = lifecycle.Wish(args.name, args.nodes, args.os, args.runtime, not args.no_ray_image)
+    wish = lifecycle.Wish(
+        args.name,
+        args.nodes,
+        args.os,
+        args.runtime,
+        not args.no_ray_image,
+        args.gpus,
+        args.gpu_model,
+    )
     lifecycle.up(wish)
 
 
@@ -168,6 +225,17 @@ def run_inside(args: argparse.Namespace) -> int:
     return done.rc
 
 
+def _gpu(args: argparse.Namespace) -> str:
+    wishes = parse_assignments(args.set)
+    return render(control.gpus(args.node, wishes, reset=args.reset, lab=args.name)).rstrip()
+
+
+def _gpu_repository(args: argparse.Namespace) -> str:
+    """Return the roles' inputs that name the repositories, as an inventory has them."""
+    inputs = control.gpu_repository(args.node, lab=args.name).inputs()
+    return "\n".join(f"{key}={value}" for key, value in inputs.items())
+
+
 ACTIONS: dict[str, Callable[[argparse.Namespace], int | str | None]] = {
     "up": _up,
     "down": _down,
@@ -177,6 +245,8 @@ ACTIONS: dict[str, Callable[[argparse.Namespace], int | str | None]] = {
     "wheels": _wheels,
     "clean": _clean,
     "exec": run_inside,
+    "gpu": _gpu,
+    "gpu-repository": _gpu_repository,
     "power-off": lambda args: control.power_off(args.node, lab=args.name),
     "power-on": lambda args: control.power_on(args.node, lab=args.name),
     "pause": lambda args: control.pause(args.node, lab=args.name),

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.lab.gpu import hardware
 from tests.lab.nodes import Found, find_nodes, wait_until_running
 from tests.lab.paths import DEFAULT_NAME
 from tests.lab.shell import LabError, Result, check, docker_lines, run
+from tests.lab.topology import management_network
 
 CGROUPS = Path("/sys/fs/cgroup")
 FREEZER = CGROUPS / "freezer"
@@ -87,6 +89,27 @@ def thaw(found: Found) -> None:
     _set_nested(found, "THAWED")
     if found.status == "paused":
         check(["docker", "unpause", found.container])
+
+
+def gpus(
+    node: str,
+    settings: Mapping[str, str] | None = None,
+    *,
+    reset: bool = False,
+    lab: str | None = None,
+) -> dict[str, str]:
+    """Return the settings of a node's simulated GPUs after a change; an empty value removes one.
+
+    ``reset`` starts from the healthy machine that `up` made. See gpu/README.md for the settings and
+    for those that wait for a power cycle.
+    """
+    return hardware.change(find(node, lab).container, settings or {}, reset=reset)
+
+
+def gpu_repository(node: str, *, lab: str | None = None) -> hardware.Repository:
+    """Return the stand-ins of the GPU vendors' repositories, which a node serves from now on."""
+    found = find(node, lab)
+    return hardware.serve(found.container, dict(found.addresses)[management_network(found.lab)])
 
 
 def _set_nested(found: Found, state: str) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,16 +24,22 @@ class Inventory:
     key: Path
     known_hosts: Path
     inputs: Mapping[str, str] = field(default_factory=dict)
+    with_gpus: Collection[Node] = ()
 
     def render(self) -> str:
         """Return the inventory in INI form: the first node is the head, the others are workers."""
         head, workers = self.nodes[0], self.nodes[1:]
         lines = [f"# Written by `python3 -m tests.lab up --name {self.lab}`; `down` removes it."]
-        lines += ["[ray_head]", _host_line(head), "", "[ray_worker]"]
-        lines += [_host_line(node) for node in workers]
+        lines += ["[ray_head]", self._host_line(head), "", "[ray_worker]"]
+        lines += [self._host_line(node) for node in workers]
         lines += ["", "[all:vars]"]
         lines += [f"{key}={value}" for key, value in self.variables().items()]
         return "\n".join(lines) + "\n"
+
+    def _host_line(self, node: Node) -> str:
+        has_gpu = str(node in self.with_gpus).lower()
+        address = node.management_address
+        return f"{node.name} ansible_host={address} my_iface=eth1 has_gpu={has_gpu}"
 
     def variables(self) -> dict[str, str]:
         """Return the variables that hold for all nodes."""
@@ -50,10 +56,6 @@ class Inventory:
             "boot_time_command": BOOT_TIME_COMMAND,
             **self.inputs,
         }
-
-
-def _host_line(node: Node) -> str:
-    return f"{node.name} ansible_host={node.management_address} my_iface=eth1 has_gpu=false"
 
 
 def render_known_hosts(keys: Mapping[Node, Sequence[str]], ports: Mapping[Node, int]) -> str:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from tests.lab import artifacts, images, nodes
 from tests.lab.control import inventory_name, nested_freezers, remove_cgroups, stale_cgroups, thaw
+from tests.lab.gpu import build as gpu_build
+from tests.lab.gpu.hardware import ensure_gpus, read_config
+from tests.lab.gpu.machine import DEFAULT_MODEL, cards_of, gpus_of, model_called
 from tests.lab.inventory import Inventory, render_known_hosts
 from tests.lab.nodes import Found
 from tests.lab.paths import CACHE, STATE, State, known_labs, state_of
@@ -24,7 +27,7 @@ from tests.lab.topology import DEFAULT_OS, MAX_NODES, Node, plan_nodes, platform
 class Wish:
     """What somebody asks of a lab; no platforms and no count mean: as it is, or the defaults.
 
-    Nodes take the platforms in turn.
+    Nodes take the platforms in turn, and the counts of simulated GPUs.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Wish:
     platforms: tuple[str, ...] = ()
     runtime: str | None = None
     ray_image: bool = True
+    gpus: tuple[int, ...] = ()
+    gpu_model: str = DEFAULT_MODEL
 
 
 DEFAULT_COUNT = 3
@@ -42,6 +47,7 @@ def up(wish: Wish) -> State:
     state = state_of(wish.name)
     if wish.count is not None and not 1 <= wish.count <= MAX_NODES:
         raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {wish.count}")
+    model_called(wish.gpu_model)
     with lock(state.lock, f"the lab {wish.name}"):
         lab_id = nodes.ensure_identity(state)
         present = nodes.drop_strangers(wish.name, lab_id)
@@ -55,7 +61,7 @@ def up(wish: Wish) -> State:
         subnet = nodes.ensure_networks(wish.name, lab_id)
         plan = plan_nodes(wish.name, count, subnet, platforms)
         ports = _reconcile(plan, present, built, lab_id)
-        _write_files(state, plan, ports, _inputs(wish, platforms[0]))
+        _write_files(state, plan, ports, wish, _inputs(wish, platforms[0]))
         say(f"{_nodes(count)} of {', '.join(built)} up; inventory: {state.inventory}")
     return state
 
@@ -103,14 +109,28 @@ def _reconcile(
 
 
 def _write_files(
-    state: State, plan: list[Node], ports: dict[Node, int], inputs: Mapping[str, str]
+    state: State, plan: list[Node], ports: dict[Node, int], wish: Wish, inputs: Mapping[str, str]
 ) -> None:
     say(f"waiting for systemd on {_nodes(len(plan))}")
     with ThreadPoolExecutor(8) as pool:
         keys = dict(zip(plan, pool.map(lambda node: nodes.set_up(node, state), plan), strict=True))
+        with_gpus = [
+            node
+            for node, has in zip(
+                plan, pool.map(lambda node: _has_gpus(node, wish), plan), strict=True
+            )
+            if has
+        ]
     state.known_hosts.write_text(render_known_hosts(keys, ports))
-    inventory = Inventory(state.name, plan, state.key, state.known_hosts, inputs)
+    inventory = Inventory(state.name, plan, state.key, state.known_hosts, inputs, with_gpus)
     state.inventory.write_text(inventory.render())
+
+
+def _has_gpus(node: Node, wish: Wish) -> bool:
+    """Return whether a node has simulated GPUs, after it was given those that are wished for."""
+    if not wish.gpus:
+        return bool(cards_of(read_config(node.container)))
+    return ensure_gpus(node.container, wish.gpu_model, gpus_of(node.number, wish.gpus)) > 0
 
 
 def _inputs(wish: Wish, os_name: str) -> dict[str, str]:
@@ -170,6 +190,7 @@ def clean() -> None:
         down(name)
     images.remove_images()
     artifacts.remove()
+    gpu_build.remove()
     for path in CACHE.glob("*.l*"):
         path.unlink()
 

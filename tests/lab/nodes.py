@@ -41,6 +41,9 @@ BOOT_FLAGS = (
     *("--cgroupns=host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
     *("--tmpfs", "/run:exec", "--tmpfs", "/run/lock"),
     *("--tmpfs", "/tmp:exec"),  # noqa: S108 (the node's own)
+    # Device files of simulated GPUs (nvidia, dri, nvidia-uvm, kfd): nothing is behind them, but
+    # systemd may watch them.
+    *(f"--device-cgroup-rule=c {major}:* rwm" for major in (195, 226, 510, 511)),
     *("--shm-size", "2g", "--restart", "unless-stopped", "--stop-signal", "SIGRTMIN+3"),
     *("-v", "/var/lib/docker"),
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleUndefinedVariable
 from ansible_collections.rackforge.gpu_cluster.plugins.action.preflight_report import (
+    read_gpu_findings,
     read_host,
     read_probe,
     read_values,
@@ -122,3 +123,29 @@ def test_the_report_fits_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert terminal_width() == expected
+
+
+NO_GPU = {"severity": "error", "code": "no-gpu", "host": "n2", "message": "No GPU on the PCI bus."}
+BAR1_ZERO = {"severity": "error", "code": "bar1-zero", "host": "n2", "message": "No room for BAR1."}
+
+
+@pytest.mark.parametrize(
+    ("registered", "expected"),
+    [
+        pytest.param(None, [], id="not-a-host-with-gpus"),
+        pytest.param({"skipped": True, "changed": False}, [], id="skipped"),
+        pytest.param({"findings": []}, [], id="all-is-well"),
+        pytest.param(
+            {"findings": [NO_GPU]},
+            [Finding(Severity.ERROR, "no-gpu", "n2", "No GPU on the PCI bus.")],
+            id="stops-the-run",
+        ),
+        pytest.param(
+            {"findings": [BAR1_ZERO]},
+            [Finding(Severity.WARNING, "bar1-zero", "n2", "No room for BAR1.")],
+            id="provision-mends-it",
+        ),
+    ],
+)
+def test_findings_about_gpus_join_the_report(registered: Any, expected: list[Finding]) -> None:
+    assert read_gpu_findings(registered) == expected

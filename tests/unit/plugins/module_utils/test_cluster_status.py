@@ -116,3 +116,95 @@ def test_a_silent_head_has_no_dashboard_and_says_why() -> None:
     )
     assert status.to_dict()["dashboard"] is None
     assert "The head does not answer: refused" in render(status)
+
+
+def gpu_facts(*errors: str) -> dict[str, Any]:
+    """Return what gpu_info answers for H100s, one for each of these errors (empty: it is well)."""
+    rows = [
+        {"vendor": "nvidia", "index": number, "model": "NVIDIA H100 80GB HBM3", "error": error}
+        for number, error in enumerate(errors)
+    ]
+    stacks = [{"vendor": "nvidia", "error": None}]
+    return {"ansible_facts": {"gpu": {"gpus": rows, "vendor": "nvidia", "stacks": stacks}}}
+
+
+def with_gpus(offered: float) -> dict[str, Any]:
+    """Return a head that sees the node with so many GPUs."""
+    return {**HEAD, "nodes": [{**ALIVE, "resources": {"CPU": 2.0, "GPU": offered}}]}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "offered", "wanted", "text", "problem"),
+    [
+        pytest.param(gpu_facts("", ""), 2.0, None, "2 x H100", "", id="all-are-offered"),
+        pytest.param(
+            gpu_facts("", ""),
+            0.0,
+            None,
+            "2 x H100",
+            "Ray offers 0 GPUs, expected 2; run verify.yml, which says why",
+            id="ray-offers-none",
+        ),
+        pytest.param(gpu_facts("", ""), 1.0, "1", "2 x H100", "", id="as-the-owner-wants"),
+        pytest.param(
+            gpu_facts("", "GPU is lost"),
+            1.0,
+            None,
+            "1 x H100",
+            "1 of 2 GPUs on the PCI bus answer their driver (GPU is lost); run verify.yml",
+            id="one-does-not-answer",
+        ),
+        pytest.param(
+            {"ansible_facts": {"gpu": {"gpus": [], "vendor": None}}},
+            0.0,
+            None,
+            "0",
+            "has_gpu is true, but the PCI bus shows no GPU; run preflight.yml",
+            id="none-on-the-bus",
+        ),
+    ],
+)
+def test_gpus_are_told_by_model_and_a_difference_with_its_reason(
+    gpus: dict[str, Any], offered: float, wanted: str | None, text: str, problem: str
+) -> None:
+    head = with_gpus(offered)
+    node = node_status("node2", "worker", PROBE, UNIT, head, gpus, wanted)
+    assert node.gpus is not None
+    assert (node.gpus.text, node.gpus.problem) == (text, problem)
+    state = cluster_status("lab", None, head, [node]).state
+    assert state == ("degraded" if problem else "running")
+
+
+def test_the_document_has_the_full_models() -> None:
+    node = node_status("node2", "worker", PROBE, UNIT, with_gpus(2.0), gpu_facts("", ""))
+    document = cluster_status("lab", None, HEAD, [node]).to_dict()
+    assert document["nodes"][0]["gpus"] == {
+        "count": 2,
+        "usable": 2,
+        "offered": 2,
+        "models": {"NVIDIA H100 80GB HBM3": 2},
+        "text": "2 x H100",
+        "problem": "",
+    }
+
+
+def test_a_silent_driver_is_quoted() -> None:
+    facts = {
+        "gpus": [{"vendor": "nvidia", "index": None}],
+        "vendor": "nvidia",
+        "stacks": [{"vendor": "nvidia", "error": "Driver/library version mismatch"}],
+    }
+    node = node_status(
+        "node2", "worker", PROBE, UNIT, with_gpus(0.0), {"ansible_facts": {"gpu": facts}}
+    )
+    assert (
+        "GPUs that are missing, because:\n"
+        "  node2: 0 of 1 GPUs on the PCI bus answer their driver (Driver/library version mismatch);"
+        " run verify.yml"
+    ) in render(cluster_status("lab", None, HEAD, [node]))
+
+
+def test_a_node_that_was_not_asked_has_the_number_that_ray_offers() -> None:
+    node = node_status("node2", "worker", PROBE, UNIT, with_gpus(3.0), {})
+    assert node.gpus is None
+    assert "2.60.0  2    3    -" in render(cluster_status("lab", None, HEAD, [node]))

@@ -14,7 +14,6 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_containe
     place_in_image,
     read_answer,
     remedy,
-    render_addresses,
     run_arguments,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_container_run import (
@@ -98,6 +97,15 @@ def test_the_command_line_of_each_mode(mode: str, image: str, line: str) -> None
             id="the-program-s-words",
         ),
         pytest.param(
+            "cdi",
+            15,
+            "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-1)\n"
+            "Unable to determine the device handle for GPU1: 0000:43:00.0: GPU is lost.\n",
+            "",
+            ContainerView(gpus=1),
+            id="those-that-answer-count-beside-a-lost-one",
+        ),
+        pytest.param(
             "cdi", 1, "", "", ContainerView(error="it ended with 1 and no word"), id="no-words"
         ),
         pytest.param(
@@ -117,17 +125,16 @@ def test_an_answer_is_a_number_or_a_reason(
 
 
 def test_render_nodes_of_the_processor_and_of_parts_do_not_count() -> None:
-    renders = render_addresses(
-        {
-            "renderD128": "/sys/devices/pci0000:00/0000:00:08.1/0000:c5:00.0",
-            "renderD129": "/sys/devices/pci0000:00/0000:00:01.1/0000:05:00.0",
-            "renderD130": "/sys/devices/platform/amdgpu_xcp_0",
-        },
-        ["0000:05:00.0"],
-    )
-    assert renders == {"renderD129": "0000:05:00.0"}
+    renders = {"renderD129": "0000:05:00.0"}
     out = "/dev/kfd\n\n/dev/dri:\nrenderD128\nrenderD129\nrenderD130\n"
     assert read_answer("amd", 0, out, "", 120, renders) == ContainerView(gpus=1)
+
+
+def test_gpus_without_render_nodes_are_no_silent_zero() -> None:
+    out = "/dev/kfd\n\n/dev/dri:\nrenderD128\n"
+    assert read_answer("amd", 0, out, "", 120, {}) == ContainerView(
+        error="no GPU of the node has a render node: amdgpu did not start it"
+    )
 
 
 LDD = """\tlinux-vdso.so.1 (0x00007ffd4a5f2000)

@@ -222,6 +222,11 @@ def test_secure_boot_warns_before_the_installation() -> None:
     assert said(node) == ["error driver-missing"]
 
 
+def test_a_module_that_is_built_needs_no_headers() -> None:
+    node = replace(read_node("headers-missing"), module_signed=False)
+    assert said(node) == ["error driver-not-loaded"]
+
+
 def test_every_code_is_said_by_some_test() -> None:
     told = {each.split()[1] for row in DIAGNOSES for each in row[1]}
     assert {code.value for code in Code} - told == {"wrong-vendor", "range-invalid"}

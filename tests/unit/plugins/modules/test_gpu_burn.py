@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_burn import Load, Target
@@ -96,7 +97,7 @@ def test_without_a_gpu_the_driver_s_reason_is_told(node: Node, burns: Callable[.
         pytest.param({"seconds": 0}, "seconds: saw 0, expected 1 or more", id="seconds"),
     ],
 )
-def test_what_cannot_be_is_refused(node: Node, arguments: dict[str, float], words: str) -> None:
+def test_what_cannot_be_is_refused(node: Node, arguments: dict[str, Any], words: str) -> None:
     assert node.run(gpu_burn.main, **arguments)["msg"] == words
 
 

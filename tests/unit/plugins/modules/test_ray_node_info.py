@@ -106,3 +106,55 @@ def test_a_node_as_expected_passes(node: Node, proc: Path) -> None:
     nodes = [{"address": "198.18.1.11", "state": "ALIVE"}]
     result = node.run(main, check=True, name="w1", expect=EXPECT, cluster_nodes=nodes)
     assert (result.get("failed"), result["version"]) == (None, "2.60.0")
+
+
+def gpu_node(labels: dict[str, str], gpus: float) -> list[dict[str, object]]:
+    """Return the head's list with one node that offers so many GPUs."""
+    row = {"address": "198.18.1.11", "state": "ALIVE", "resources": {"GPU": gpus}}
+    return [{**row, "labels": labels}]
+
+
+WANT_GPUS = {**EXPECT, "gpus": 2, "gpu_vendor": "nvidia"}
+
+
+def test_gpus_that_ray_named_itself_are_believed(node: Node, proc: Path) -> None:
+    run_raylet(proc / "200", "2.60.0", "198.18.1.11")
+    node.answers("systemctl show", (0, ACTIVE, ""))
+    nodes = gpu_node({"ray.io/accelerator-type": "H100"}, 2.0)
+    result = node.run(main, name="w1", expect=WANT_GPUS, cluster_nodes=nodes)
+    assert result.get("failed") is None
+    assert not any("pynvml" in call for call in node.calls)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "inside"),
+    [
+        pytest.param("container", "timeout 60 docker exec ray python -c", id="container"),
+        pytest.param(
+            "venv",
+            "timeout 60 runuser --user ray --supp-group video -- /opt/ray/bin/python -c",
+            id="venv",
+        ),
+    ],
+)
+def test_a_silent_zero_is_told_with_rays_own_words(
+    node: Node, proc: Path, runtime: str, inside: str
+) -> None:
+    folder = proc / "200"
+    raylet = "/opt/ray/lib/python3.13/site-packages/ray/core/src/ray/raylet/raylet"
+    run_process(folder, raylet, ["raylet", "--node_ip_address=198.18.1.11"])
+    package = folder / "root/opt/ray/lib/python3.13/site-packages/ray"
+    package.mkdir(parents=True)
+    (package / "_version.py").write_text('version = "2.60.0"\n')
+    node.answers("systemctl show", (0, ACTIVE, ""))
+    node.answers("journalctl", (0, "started\n", ""))
+    said = '{"error": "NVMLError_DriverNotLoaded: Driver Not Loaded"}\n'
+    node.answers(inside, (0, said, ""))
+    result = node.run(
+        main, name="w1", expect=WANT_GPUS, runtime=runtime, cluster_nodes=gpu_node({}, 0.0)
+    )
+    assert result["msg"].splitlines()[0] == (
+        "w1: Ray offers 0 GPUs, expected 2 (those that answer their driver, unless ray_num_gpus "
+        "says otherwise). Ray's own look at the driver ended with: NVMLError_DriverNotLoaded: "
+        "Driver Not Loaded. Run provision.yml again: it starts Ray with the GPUs that are there"
+    )

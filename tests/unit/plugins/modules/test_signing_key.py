@@ -101,7 +101,7 @@ def test_check_mode_predicts_and_fetches_nothing(
             OSError("Name or service not known"),
             "Could not fetch the signing key from https://mirror.example: Name or service not"
             " known; check the node's way there (DNS, proxy, CA), or hand the key in as"
-            " docker_repository_key_file",
+            " key_file",
             id="mirror-away",
         ),
     ],

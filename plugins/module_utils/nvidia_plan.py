@@ -1,0 +1,271 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an NVIDIA GPU node gets: whose driver stays, which one comes, what would have to go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.driver_range import (
+    Position,
+    bound_problem,
+    describe_range,
+    parse_version,
+    position,
+    same_version,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model import (
+    GpuNode,
+    Vendor,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_generation import (
+    choose_kernel_module,
+    kernel_modules,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.pinned_packages import (
+    has_version,
+    upstream,
+)
+
+#: A driver's package is called like one and has a driver's version: 580.95.05, and not 1.17.8 as
+#: the container toolkit has, nor 20220217 as Debian's helpers have.
+_DRIVER_NAME = re.compile(
+    r"(kmod-|lib|linux-(modules|objects)-)?(nvidia|cuda-drivers|cuda1|nvcuvid)"
+)
+_DRIVER_VERSION = re.compile(r"[3-9]\d\d\.\d+(\.\d+)?$")
+_RUNFILE = re.compile(r"NVIDIA-Linux-[a-z0-9_]+-(\d{3}\.\d+(?:\.\d+)?)(?:-[a-z0-9-]+)?\.run$")
+
+
+class PlanError(Exception):
+    """The node cannot be as asked; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the role's inputs ask for."""
+
+    source: str = "repository"
+    branch: str = "580"
+    version: Optional[str] = None
+    lowest: Optional[str] = "530"
+    highest: Optional[str] = "590"
+    kernel_module: str = "auto"
+    replace: bool = False
+    fabric_manager: str = "auto"
+    packages: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    fabric_packages: Sequence[str] = ()
+    companion_packages: Sequence[str] = ()
+    header_packages: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the node shows. ``ours``: this role brought the driver, or began to.
+
+    ``packages`` are all that are installed, by name; ``key_enrolled`` says whether the key with
+    which modules are signed on this node is known to its firmware, None where there is no such key.
+    """
+
+    gpu: GpuNode
+    packages: Mapping[str, str] = field(default_factory=dict)
+    ours: bool = False
+    has_runfile: bool = False
+    key_enrolled: Optional[bool] = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is going to be done.
+
+    ``driver`` is install, or owner where the one that is there stays. ``going`` are packages that
+    make way or change their version.
+    """
+
+    driver: str
+    reason: str
+    kernel_module: Optional[str] = None
+    version: Optional[str] = None
+    packages: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
+    going: tuple[str, ...] = ()
+    uninstall_runfile: bool = False
+    fabric_manager: bool = False
+
+
+def driver_packages(packages: Mapping[str, str]) -> dict[str, str]:
+    """Return the driver's packages among all that are installed, with their versions."""
+    return {
+        name: upstream(version)
+        for name, version in sorted(packages.items())
+        if _DRIVER_NAME.match(name) and _DRIVER_VERSION.match(upstream(version))
+    }
+
+
+def runfile_version(path: str) -> Optional[str]:
+    """Return 580.95.05 for NVIDIA-Linux-x86_64-580.95.05.run, None for another name."""
+    found = _RUNFILE.search(path)
+    return found[1] if found else None
+
+
+def make_plan(wish: Wish, seen: Seen) -> Plan:
+    """Return what to do; PlanError says why nothing can be done, and what to type."""
+    ids = [gpu.device_id for gpu in seen.gpu.of_vendor(Vendor.NVIDIA) if gpu.device_id]
+    _check_wish(wish)
+    if wish.source == "existing":
+        return _existing(wish, seen)
+    wanted = wish.version or wish.branch
+    module, problem = choose_kernel_module(ids, wish.kernel_module, wanted)
+    if module is None:
+        raise PlanError(f"{problem}. Nothing was changed")
+    if not seen.ours and _stays(wish, seen, ids):
+        return Plan("owner", f"the driver {_present(seen)} that was here stays", version=None)
+    names = tuple(wish.packages.get(module, ()))
+    fabric = wish.fabric_manager == "present" or (
+        wish.fabric_manager == "auto" and seen.gpu.nvswitches > 0
+    )
+    if fabric:
+        names += tuple(wish.fabric_packages)
+    going = _going(wish, seen, names, wanted)
+    strange = bool(_versions(seen) or seen.has_runfile) and not seen.ours
+    if strange and not wish.replace:
+        raise PlanError(_explain_replacement(wish, seen, going, names))
+    _check_secure_boot(seen)
+    _check_names(wish, names)
+    headers = tuple(wish.header_packages) if seen.gpu.kernel_headers is False else ()
+    return Plan(
+        driver="install",
+        reason=f"driver {wanted} with the {module} kernel module",
+        kernel_module=module,
+        version=wanted,
+        packages=names,
+        companions=(*wish.companion_packages, *headers),
+        going=going,
+        uninstall_runfile=strange and seen.has_runfile,
+        fabric_manager=fabric,
+    )
+
+
+def _check_wish(wish: Wish) -> None:
+    """Raise PlanError for inputs that contradict each other."""
+    problem = bound_problem(wish.lowest, wish.highest)
+    if problem:
+        raise PlanError(
+            f"nvidia_driver_min_version and nvidia_driver_max_version: {problem}. Nothing was "
+            "changed"
+        )
+    asked = wish.version or wish.branch
+    named = "nvidia_driver_version" if wish.version else "nvidia_driver_branch"
+    version = parse_version(asked)
+    if version is None:
+        raise PlanError(f"{named} is '{asked}', expected such as 580.95.05 or 580")
+    if position(version, wish.lowest, wish.highest) is not Position.INSIDE:
+        raise PlanError(
+            f"{named} is {asked}, expected {describe_range(wish.lowest, wish.highest)} "
+            "(nvidia_driver_min_version, nvidia_driver_max_version). Nothing was changed"
+        )
+
+
+def _versions(seen: Seen) -> list[str]:
+    """Return the versions of the driver that is there, from packages or else from what runs."""
+    found = set(driver_packages(seen.packages).values())
+    stack = seen.gpu.stack(Vendor.NVIDIA)
+    if not found and stack is not None:
+        found = {each for each in (stack.library, stack.loaded, stack.package) if each}
+    return sorted(found)
+
+
+def _present(seen: Seen) -> str:
+    return " and ".join(_versions(seen)) or "(none)"
+
+
+def _outside(wish: Wish, seen: Seen) -> list[str]:
+    """Return the versions that are there and that the range does not hold."""
+    return [
+        text
+        for text in _versions(seen)
+        if position(parse_version(text) or (0,), wish.lowest, wish.highest) is not Position.INSIDE
+    ]
+
+
+def _existing(wish: Wish, seen: Seen) -> Plan:
+    """Return the plan for a driver that is the owner's business."""
+    bounds = describe_range(wish.lowest, wish.highest)
+    said = "nvidia_driver_source=existing (install_nvidia_driver=false)"
+    if not _versions(seen):
+        raise PlanError(
+            f"{said}: saw no driver, expected {bounds}. Nothing was changed; install one yourself, "
+            "or set install_nvidia_driver=true for this node"
+        )
+    if _outside(wish, seen):
+        raise PlanError(
+            f"{said}: saw driver {_present(seen)}, expected {bounds}. Nothing was changed; bring "
+            "another one yourself, widen nvidia_driver_min_version and nvidia_driver_max_version, "
+            "or set install_nvidia_driver=true and nvidia_replace_driver=true for this node"
+        )
+    return Plan("owner", f"driver {_present(seen)} is the owner's")
+
+
+def _stays(wish: Wish, seen: Seen, ids: Sequence[str]) -> bool:
+    """Return whether there is a driver of the owner's that serves."""
+    versions = _versions(seen)
+    if not versions or _outside(wish, seen):
+        return False
+    if wish.version and not all(same_version(each, wish.version) for each in versions):
+        return False
+    stack = seen.gpu.stack(Vendor.NVIDIA)
+    is_open = stack.is_open if stack else None
+    fitting = kernel_modules(ids)
+    if is_open is None or (is_open and not fitting.open_problem):
+        return True
+    return is_open is False and not fitting.proprietary_problem
+
+
+def _going(wish: Wish, seen: Seen, names: Sequence[str], wanted: str) -> tuple[str, ...]:
+    """Return the driver's packages that make way or change their version; none if all is right."""
+    others = {name for each in wish.packages.values() for name in each} - set(names)
+    return tuple(
+        name
+        for name, version in driver_packages(seen.packages).items()
+        if name in others or not has_version(version, wanted)
+    )
+
+
+def _explain_replacement(wish: Wish, seen: Seen, going: Sequence[str], names: Sequence[str]) -> str:
+    coming = ", ".join(names) or "the driver of nvidia_runfile"
+    files = "what nvidia-uninstall removes" if seen.has_runfile else "nothing"
+    leaving = ", ".join(going) or files
+    expected = wish.version or describe_range(wish.lowest, wish.highest)
+    asked = wish.version or wish.branch
+    return (
+        f"this node has NVIDIA driver {_present(seen)}, expected {expected}. The plan: take away "
+        f"or change {leaving}; install {coming} of {asked}; the node may need a boot then. Nothing "
+        "was changed. Set nvidia_replace_driver=true for this node to do it, or bring the driver "
+        "in order yourself and set install_nvidia_driver=false"
+    )
+
+
+def _check_secure_boot(seen: Seen) -> None:
+    """Refuse a module that is built on the node where the firmware lets only signed ones in."""
+    stack = seen.gpu.stack(Vendor.NVIDIA)
+    runs = bool(stack and stack.loaded) or seen.gpu.module_signed is True
+    if not seen.gpu.secure_boot or seen.key_enrolled or runs:
+        return
+    raise PlanError(
+        "Secure Boot is on, and the kernel refuses modules that are built on this node until their "
+        "key is enrolled. Nothing was changed. Switch Secure Boot off in the firmware, or make the "
+        "key and enrol it: 'dkms generate_mok', 'mokutil --import /var/lib/dkms/mok.pub', boot, "
+        "and say yes on the console; then run this again"
+    )
+
+
+def _check_names(wish: Wish, names: Sequence[str]) -> None:
+    if not names and wish.source != "runfile":
+        raise PlanError(
+            f"nvidia_driver_source={wish.source}: no package names are known for this system. "
+            "Nothing was changed; set nvidia_driver_source=repository or nvidia_driver_packages"
+        )

@@ -1,0 +1,26 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+
+from tests import lab
+from tests.testinfra.lab_nodes import differences
+
+# What an engine, the owner's too, changes when it starts, and what a boot of a lab node changes.
+NOT_OURS = re.compile(
+    r"files: /var/lib/(docker|containerd)/|sockets: tcp 127\.0\.0\.1:\d{5}:"
+    r"|(firewall|sockets): .*127\.0\.0\.11|mounts: /sys/fs/cgroup"
+    r"|units: (lab-ssh-keys|ldconfig|systemd-[a-z-]+)\.service:"
+)
+
+
+def test_node_is_as_it_was_before() -> None:
+    found = differences("mol-nvidia", "mol-nvidia-n1")
+    found = [line for line in found if not NOT_OURS.match(line)]
+    assert not found, "\n".join(found)
+
+
+def test_engine_of_the_owner_still_runs() -> None:
+    assert lab.exec("mol-nvidia-n1", ["docker", "info"]).ok
