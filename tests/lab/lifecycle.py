@@ -163,6 +163,7 @@ def down(name: str) -> None:
         for path in state.files():
             path.unlink(missing_ok=True)
         shutil.rmtree(state.secrets, ignore_errors=True)
+        shutil.rmtree(state.variables, ignore_errors=True)
         for folder in (state.secrets.parent, state.directory, STATE):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

@@ -61,6 +61,11 @@ class State:
         return self.directory / "secrets" / self.name
 
     @property
+    def variables(self) -> Path:
+        """Where variables for all nodes may be laid beside the inventory."""
+        return self.directory / "group_vars"
+
+    @property
     def lock(self) -> Path:
         """The lock that keeps two runs off one lab."""
         return CACHE / f"lab-{self.name}.lock"
