@@ -34,6 +34,26 @@ LEFT_BY_TOOLS = (
     Known("firewall", "nft *policy accept;", "an open chain that may be without rules"),
 )
 
+# A lab node is a container: its engine's name server gets new ports whenever it is switched on.
+LABS_OWN = (
+    Known("firewall", "*DOCKER_OUTPUT* 127.0.0.11*", "the name server of the lab's engine"),
+    Known("firewall", "*DOCKER_POSTROUTING* 127.0.0.11*", "the name server of the lab's engine"),
+    Known("sockets", "* 127.0.0.11:*", "the name server of the lab's engine"),
+)
+
+# What a node's second boot changes, whatever was done to it.
+LEFT_BY_A_BOOT = (
+    *LABS_OWN,
+    Known("mounts", "/sys/fs/cgroup*", "the lab's engine mounts them anew"),
+    Known("units", "lab-ssh-keys.service", "makes the node's keys at its first boot only"),
+    Known("units", "ldconfig.service", "runs at the first boot, and after upgrades"),
+    Known("units", "systemd-*-update.service", "runs at the first boot, and after upgrades"),
+    Known("units", "systemd-update-done.service", "runs at the first boot, and after upgrades"),
+    Known("units", "systemd-machine-id-commit.service", "runs at the first boot only"),
+    Known("units", "systemd-firstboot.service", "runs at the first boot only"),
+    Known("units", "systemd-sysusers.service", "runs at the first boot, and after upgrades"),
+)
+
 
 def node_now(node: str) -> Snapshot:
     """Return how a node stands."""
@@ -50,10 +70,14 @@ def record(name: str) -> State:
     return state
 
 
-def differences(name: str, node: str) -> list[str]:
-    """Return what differs on a node from when it was recorded, without the known exceptions."""
+def differences(name: str, node: str, booted: bool = False) -> list[str]:
+    """Return what differs on a node from when it was recorded, without the known exceptions.
+
+    ``booted`` says that the node was booted meanwhile.
+    """
     before = json.loads((state_of(name).directory / FILE).read_text())[node]
-    return compare(before, node_now(node), (*EXCEPTIONS, *LEFT_BY_TOOLS))
+    known = (*EXCEPTIONS, *LEFT_BY_TOOLS, *(LEFT_BY_A_BOOT if booted else ()))
+    return compare(before, node_now(node), known)
 
 
 def _shell(node: str) -> Run:

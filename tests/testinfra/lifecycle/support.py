@@ -28,6 +28,7 @@ from tests.lab.control import find
 from tests.lab.nodes import Found, find_nodes
 from tests.lab.paths import ROOT, state_of
 from tests.lab.topology import cluster_subnet
+from tests.testinfra.lab_nodes import LABS_OWN
 from tests.testinfra.node_snapshot import EXCEPTIONS, Known, Snapshot, compare, snapshot
 
 T = TypeVar("T")
@@ -38,13 +39,6 @@ ANSIBLES_OWN = (
     Known("files", "/root/.ansible/tmp*", "Ansible's own; a killed run leaves files"),
     Known("files", "/home/*/.ansible", "Ansible's own work directory"),
     Known("files", "/home/*/.ansible/tmp*", "Ansible's own; a killed run leaves files"),
-)
-
-# A lab node is a container: its engine's name server gets new ports whenever it is switched on.
-LABS_OWN = (
-    Known("firewall", "*DOCKER_OUTPUT* 127.0.0.11*", "the name server of the lab's engine"),
-    Known("firewall", "*DOCKER_POSTROUTING* 127.0.0.11*", "the name server of the lab's engine"),
-    Known("sockets", "* 127.0.0.11:*", "the name server of the lab's engine"),
 )
 
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)

@@ -13,7 +13,7 @@ import pytest
 from tests.testinfra.gpu_faults import GpuNode, gpu_node
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def node(inventory: Path) -> Iterator[GpuNode]:
     """The node with GPUs, healthy and without Ray; mended at the end."""
     found = gpu_node(inventory)
