@@ -45,6 +45,9 @@ options:
     description: Degrees Celsius above which a GPU fails. Data centre GPUs slow down between about 85 and 95.
     type: int
     default: 90
+  host:
+    description: Name of the node in the report; its own host name when not given.
+    type: str
   interval:
     description: Seconds between two readings of the driver.
     type: int
@@ -165,9 +168,12 @@ text:
   returned: when GPUs were loaded
   type: str
   sample: |-
-    gpu1: 1 of 1 GPUs passed
+    gpu01, 60 s from 10:57:07: 1 of 1 GPUs passed
+    GPU  MODEL        RESULT  TFLOP/S  ERRORS  TEMPERATURE  POWER         ECC C/U  XID
+    0    NVIDIA L40S  passed  61.4     0       34 to 71 C   312 of 350 W  0/0      none
 """
 
+import platform
 import time
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -277,6 +283,7 @@ def main() -> None:
             "memory_fraction": {"type": "float", "default": 0.9},
             "temperature_limit": {"type": "int", "default": 90},
             "interval": {"type": "int", "default": 2},
+            "host": {"type": "str"},
         },
         supports_check_mode=True,
     )
@@ -295,7 +302,8 @@ def main() -> None:
             "provision.yml's GPU check (module gpu_driver_check)"
         )
     reports, left_out = burn(command, node, module.params)
-    text = render(f"from {started}, {module.params['seconds']} s", reports, left_out)
+    host = module.params["host"] or platform.node()
+    text = render(f"{host}, {module.params['seconds']} s from {started}", reports, left_out)
     failed = left_out or not all(report.passed for report in reports)
     module.exit_json(
         changed=False,

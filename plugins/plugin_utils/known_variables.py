@@ -136,6 +136,21 @@ PLAYBOOK_INPUTS = (
         "without the distribution's name at its end; docker_repository_url counts more.",
     ),
     Input(
+        "gpu_burn_force",
+        Kind.BOOLEAN,
+        meaning="Whether gpu_burn.yml loads GPUs that programs use; false when not set.",
+    ),
+    Input(
+        "gpu_burn_seconds",
+        Kind.INTEGER,
+        meaning="Seconds for which gpu_burn.yml loads the GPUs; 60 when not set.",
+    ),
+    Input(
+        "gpu_burn_temperature_limit_c",
+        Kind.INTEGER,
+        meaning="Degrees Celsius above which a GPU fails in gpu_burn.yml; 90 when not set.",
+    ),
+    Input(
         "gpu_vendor",
         choices=("nvidia", "amd"),
         meaning="Maker of the GPUs that count on the node; found when not set, and NVIDIA where it "
