@@ -231,7 +231,9 @@ def _no_toolkit(case: Case, vendor: Vendor) -> Finding:
 
 def judge_container(case: Case, vendor: Vendor) -> Iterator[Finding]:
     """Yield that a container sees fewer GPUs than the driver lists, or could not be run."""
-    view, usable = case.node.container, case.usable(vendor)
+    view = case.node.container
+    # The toolkit has no name for a partitioned GPU without parts; mig-empty says that.
+    usable = [gpu for gpu in case.usable(vendor) if not gpu.mig.enabled or gpu.mig.devices]
     if view is None or not usable:
         return
     if view.gpus is None:

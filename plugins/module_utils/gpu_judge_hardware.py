@@ -128,7 +128,8 @@ def _holders(case: Case, vendor: Vendor) -> Iterator[Finding]:
             _held_by_display(case, name, gpus)
             if name in DISPLAY[vendor]
             else case.finding(
-                Severity.ERROR,
+                # Some of several may be set aside on purpose.
+                Severity.WARNING if case.free(vendor) else Severity.ERROR,
                 Code.GPU_HELD_BY,
                 f"{name} holds {count_gpus(len(gpus))}: it is set aside for virtual machines, and "
                 "no driver on this node can have it.",

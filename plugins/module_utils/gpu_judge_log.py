@@ -86,6 +86,8 @@ def _xids(case: Case) -> Iterator[Finding]:
 
 def _xid(case: Case, event: XidEvent, model: Optional[str]) -> Finding:
     severity, text, fix = _REMEDIES[event.meaning.remedy]
+    if "nonfatal" in event.line.lower():  # NVLink 5 says so itself.
+        severity, text, fix = _REMEDIES[Remedy.WATCH]
     times = "" if event.count == 1 else f" {event.count} times"
     name = f"{event.address} ({model})" if model else event.address
     return case.finding(

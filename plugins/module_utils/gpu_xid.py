@@ -54,7 +54,7 @@ XIDS: dict[int, Meaning] = {
     69: Meaning("a graphics engine class error", Remedy.APPLICATION),
     74: Meaning("an NVLink error", Remedy.HARDWARE),
     79: Meaning("the GPU has fallen off the bus", Remedy.HARDWARE),
-    92: Meaning("many single-bit memory errors", Remedy.HARDWARE),
+    92: Meaning("many single-bit memory errors", Remedy.WATCH),
     94: Meaning("a memory error that was contained to one program", Remedy.RESET),
     95: Meaning("a memory error that was not contained", Remedy.RESET),
     109: Meaning("a context switch took too long", Remedy.RESET),

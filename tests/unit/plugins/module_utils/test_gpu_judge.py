@@ -83,7 +83,7 @@ DIAGNOSES = [
     ("headers-missing", ["error headers-missing"]),
     ("headers-missing-module-loaded", ["note headers-missing"]),
     ("held-by-nouveau", ["error gpu-held-by"]),
-    ("held-by-vfio", ["error gpu-held-by"]),
+    ("held-by-vfio", ["warning gpu-held-by"]),
     ("kfd-missing", ["error kfd-missing"]),
     ("library-mismatch", ["error library-mismatch"]),
     ("link-narrow", ["warning link-narrow"]),
@@ -176,7 +176,7 @@ BEFORE = Expectation(driver_required=False)
         ),
         pytest.param("held-by-nouveau", BEFORE, ["note gpu-held-by"], id="hardware-only-nouveau"),
         pytest.param("nouveau-loaded", BEFORE, ["note nouveau-loaded"], id="hardware-only-loaded"),
-        pytest.param("held-by-vfio", BEFORE, ["error gpu-held-by"], id="hardware-only-vfio"),
+        pytest.param("held-by-vfio", BEFORE, ["warning gpu-held-by"], id="hardware-only-vfio"),
         pytest.param(
             "rtx4090", Expectation(vendor=Vendor.AMD), ["error wrong-vendor"], id="wrong-vendor"
         ),
@@ -220,6 +220,26 @@ def test_secure_boot_warns_before_the_installation() -> None:
     node = replace(read_node("driver-missing"), secure_boot=True, module_signed=None)
     assert said(node, BEFORE) == ["warning secure-boot-unsigned"]
     assert said(node) == ["error driver-missing"]
+
+
+def test_all_gpus_set_aside_for_virtual_machines_are_an_error() -> None:
+    node = read_node("held-by-vfio")
+    held = tuple(gpu for gpu in node.gpus if gpu.kernel_driver == "vfio-pci")
+    assert said(replace(node, gpus=held), BEFORE) == ["error gpu-held-by"]
+
+
+def test_an_xid_that_calls_itself_nonfatal_stops_nothing() -> None:
+    node = read_node("xid-hardware")
+    words = "NVRM: Xid (PCI:{}): 149, NETIR_LINK_EVT Nonfatal XC0 i0 Link 01"
+    log = (words.format(node.gpus[0].pci_address[:-2]),)
+    assert said(replace(node, kernel_log=log)) == ["warning xid"]
+
+
+def test_a_partitioned_gpu_without_parts_is_not_missed_in_a_container() -> None:
+    node = read_node("mig-empty")
+    without = sum(not gpu.mig.enabled or bool(gpu.mig.devices) for gpu in node.gpus)
+    assert without < len(node.gpus)
+    assert said(replace(node, container=ContainerView(gpus=without))) == ["warning mig-empty"]
 
 
 def test_a_module_that_is_built_needs_no_headers() -> None:

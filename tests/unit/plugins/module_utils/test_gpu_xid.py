@@ -87,7 +87,7 @@ def test_the_same_xid_of_a_gpu_is_counted_and_its_last_line_kept() -> None:
         (64, Remedy.HARDWARE),
         (74, Remedy.HARDWARE),
         (79, Remedy.HARDWARE),
-        (92, Remedy.HARDWARE),
+        (92, Remedy.WATCH),
         (94, Remedy.RESET),
         (95, Remedy.RESET),
         (119, Remedy.RESET),
