@@ -1,9 +1,10 @@
 """Time gpu_info beside an empty module in one run, and the parsers alone.
 
-    python -m tests.bench.gpu_info --runs 10
+    python -m tests.bench.gpu_info --runs 10                                          this machine
+    python -m tests.bench.gpu_info --inventory .lab/demo/inventory.ini --host demo-n2   a node
 
-Both modules run through ansible on this machine, in one playbook, by turns: what Ansible itself
-costs is in both. A GPU need not be here; with one, the figures say so.
+Both modules run in one playbook, by turns: what Ansible and SSH cost is in both. A GPU need not be
+there; with one, the figures say so.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_smi i
 
 from tests.unit.plugins.gpu_trees import FIXTURES, read_fixture
 
+HERE = "localhost"
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = """#!/usr/bin/python
 from ansible.module_utils.basic import AnsibleModule
@@ -39,7 +41,7 @@ AnsibleModule(argument_spec={}, supports_check_mode=True).exit_json(changed=Fals
 """
 
 
-def playbook(runs: int) -> str:
+def playbook(runs: int, host: str) -> str:
     """Return a playbook that runs both modules by turns, once more than counted to warm up."""
     turns: list[dict[str, Any]] = [
         {"name": f"{kind} {number}", name: {}}
@@ -48,25 +50,26 @@ def playbook(runs: int) -> str:
     ]
     count = {"msg": "count={{ ansible_facts['gpu']['count'] }}"}
     turns.append({"name": "end", "ansible.builtin.debug": count})
-    play = {"hosts": "localhost", "gather_facts": False, "connection": "local", "tasks": turns}
+    play = {"hosts": host, "gather_facts": False, "become": host != HERE, "tasks": turns}
     return json.dumps([play])
 
 
-def run_playbook(runs: int) -> list[tuple[float, str]]:
+def run_playbook(runs: int, inventory: str, host: str) -> list[tuple[float, str]]:
     """Return the lines that the playbook prints with the seconds at which they came."""
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "library").mkdir()
         (Path(folder) / "library" / "empty.py").write_text(EMPTY, encoding="utf-8")
         path = Path(folder) / "bench.json"
-        path.write_text(playbook(runs), encoding="utf-8")
+        path.write_text(playbook(runs, host), encoding="utf-8")
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_LIBRARY": f"{folder}/library",
         }
-        interpreter = f"ansible_python_interpreter={sys.executable}"
-        command = [".venv/bin/ansible-playbook", "-i", "localhost,", "-e", interpreter, str(path)]
+        here = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+        command = [".venv/bin/ansible-playbook", "-i", inventory, str(path)]
+        command += ["-e", here] if host == HERE else []
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
         ) as run:
@@ -117,11 +120,14 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Time gpu_info beside an empty module")
     parser.add_argument("--runs", type=int, default=10)
-    lines = run_playbook(parser.parse_args().runs)
+    parser.add_argument("--inventory", default=f"{HERE},")
+    parser.add_argument("--host", default=HERE)
+    wish = parser.parse_args()
+    lines = run_playbook(wish.runs, wish.inventory, wish.host)
     gpus = next(line.partition("count=")[2].strip(' \n"') for _, line in lines if "count=" in line)
     empty, ours = durations(lines, "empty"), durations(lines, "gpu_info")
     first, second = statistics.median(empty), statistics.median(ours)
-    print(f"GPUs on this machine: {gpus}; {len(ours)} runs of each, medians")
+    print(f"GPUs of {wish.host}: {gpus}; {len(ours)} runs of each, medians")
     print(f"empty module: {first * 1000:.0f} ms")
     print(f"gpu_info: {second * 1000:.0f} ms, {second / first:.2f} times the empty module")
     show_parsers()
