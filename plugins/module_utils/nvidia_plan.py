@@ -24,6 +24,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model im
     Vendor,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_generation import (
+    architecture,
     choose_kernel_module,
     kernel_modules,
 )
@@ -38,6 +39,11 @@ _DRIVER_NAME = re.compile(
     r"(kmod-|lib|linux-(modules|objects)-)?(nvidia|cuda-drivers|cuda1|nvcuvid)"
 )
 _DRIVER_VERSION = re.compile(r"[3-9]\d\d\.\d+(\.\d+)?$")
+#: Parts beside the driver that work with any of it, although some have versions like a driver's.
+_BESIDE = re.compile(
+    r"nvidia-(settings|prime|xconfig|modprobe|persistenced|firmware|installer-cleanup|imex)(-|$)"
+)
+_FABRIC = re.compile(r"nvidia-fabric-?manager")
 _RUNFILE = re.compile(r"NVIDIA-Linux-[a-z0-9_]+-(\d{3}\.\d+(?:\.\d+)?)(?:-[a-z0-9-]+)?\.run$")
 
 
@@ -83,7 +89,8 @@ class Plan:
     """What is going to be done.
 
     ``driver`` is install, or owner where the one that is there stays. ``going`` are packages that
-    make way or change their version.
+    make way or change their version, ``yielding`` those that may go only where they stand in the
+    way.
     """
 
     driver: str
@@ -93,6 +100,7 @@ class Plan:
     packages: tuple[str, ...] = ()
     companions: tuple[str, ...] = ()
     going: tuple[str, ...] = ()
+    yielding: tuple[str, ...] = ()
     uninstall_runfile: bool = False
     fabric_manager: bool = False
 
@@ -102,7 +110,9 @@ def driver_packages(packages: Mapping[str, str]) -> dict[str, str]:
     return {
         name: upstream(version)
         for name, version in sorted(packages.items())
-        if _DRIVER_NAME.match(name) and _DRIVER_VERSION.match(upstream(version))
+        if _DRIVER_NAME.match(name)
+        and _DRIVER_VERSION.match(upstream(version))
+        and not _BESIDE.match(name)
     }
 
 
@@ -118,12 +128,17 @@ def make_plan(wish: Wish, seen: Seen) -> Plan:
     _check_wish(wish)
     if wish.source == "existing":
         return _existing(wish, seen)
-    wanted = wish.version or wish.branch
-    module, problem = choose_kernel_module(ids, wish.kernel_module, wanted)
-    if module is None:
-        raise PlanError(f"{problem}. Nothing was changed")
     if not seen.ours and _stays(wish, seen, ids):
         return Plan("owner", f"the driver {_present(seen)} that was here stays", version=None)
+    module, problem = choose_kernel_module(ids, wish.kernel_module, wish.version or wish.branch)
+    if module is None:
+        raise PlanError(f"{problem}. Nothing was changed")
+    return _install(wish, seen, module)
+
+
+def _install(wish: Wish, seen: Seen, module: str) -> Plan:
+    """Return the plan for a driver that comes, or that this role brought."""
+    wanted = wish.version or wish.branch
     names = tuple(wish.packages.get(module, ()))
     fabric = wish.fabric_manager == "present" or (
         wish.fabric_manager == "auto" and seen.gpu.nvswitches > 0
@@ -136,6 +151,8 @@ def make_plan(wish: Wish, seen: Seen) -> Plan:
         raise PlanError(_explain_replacement(wish, seen, going, names))
     _check_secure_boot(seen)
     _check_names(wish, names)
+    if fabric:
+        _check_fabric_manager(wish, seen, wanted)
     headers = tuple(wish.header_packages) if seen.gpu.kernel_headers is False else ()
     return Plan(
         driver="install",
@@ -145,6 +162,7 @@ def make_plan(wish: Wish, seen: Seen) -> Plan:
         packages=names,
         companions=(*wish.companion_packages, *headers),
         going=going,
+        yielding=tuple(name for name in sorted(seen.packages) if _BESIDE.match(name)),
         uninstall_runfile=strange and seen.has_runfile,
         fabric_manager=fabric,
     )
@@ -171,12 +189,11 @@ def _check_wish(wish: Wish) -> None:
 
 
 def _versions(seen: Seen) -> list[str]:
-    """Return the versions of the driver that is there, from packages or else from what runs."""
-    found = set(driver_packages(seen.packages).values())
+    """Return the versions of the driver that is there, from what runs or else from packages."""
     stack = seen.gpu.stack(Vendor.NVIDIA)
-    if not found and stack is not None:
-        found = {each for each in (stack.library, stack.loaded, stack.package) if each}
-    return sorted(found)
+    known = (stack.loaded, stack.library, stack.package) if stack else ()
+    found = {each for each in known if each}
+    return sorted(found or set(driver_packages(seen.packages).values()))
 
 
 def _present(seen: Seen) -> str:
@@ -219,8 +236,10 @@ def _stays(wish: Wish, seen: Seen, ids: Sequence[str]) -> bool:
         return False
     stack = seen.gpu.stack(Vendor.NVIDIA)
     is_open = stack.is_open if stack else None
-    fitting = kernel_modules(ids)
-    if is_open is None or (is_open and not fitting.open_problem):
+    # A GPU newer than the table is driven by a driver that serves, as far as is known here.
+    known = [each for each in ids if architecture(each)]
+    fitting = kernel_modules(known)
+    if is_open is None or not known or (is_open and not fitting.open_problem):
         return True
     return is_open is False and not fitting.proprietary_problem
 
@@ -269,3 +288,19 @@ def _check_names(wish: Wish, names: Sequence[str]) -> None:
             f"nvidia_driver_source={wish.source}: no package names are known for this system. "
             "Nothing was changed; set nvidia_driver_source=repository or nvidia_driver_packages"
         )
+
+
+def _check_fabric_manager(wish: Wish, seen: Seen, wanted: str) -> None:
+    """Refuse a source without the fabric manager, where it is needed and not there either."""
+    there = any(
+        _FABRIC.match(name) and has_version(version, wanted)
+        for name, version in seen.packages.items()
+    )
+    if wish.fabric_packages or there:
+        return
+    raise PlanError(
+        f"nvidia_fabric_manager={wish.fabric_manager}: saw {seen.gpu.nvswitches} NVSwitch bridges "
+        f"and no fabric manager of {wanted}, and nvidia_driver_source={wish.source} has none. "
+        "Nothing was changed. Set nvidia_driver_source=repository, install "
+        f"nvidia-fabricmanager of {wanted} yourself, or set nvidia_fabric_manager=absent"
+    )

@@ -17,6 +17,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file im
 #: Above 1000 apt takes this version although a newer one is installed or on offer
 #: (apt_preferences(5)).
 PIN_PRIORITY = 1001
+#: Packages of NVIDIA's repositories that a driver needs and that have versions of their own: what
+#: builds its kernel module, dnf's part that guards it, what runs beside the fabric manager and the
+#: libraries of screens. Named here, because a list of what dnf may take leaves out all others.
+NOT_HELD = ("dkms", "dnf-plugin-nvidia", "nvlsm", "egl-*")
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,14 @@ def apt_pin(patterns: Sequence[str], version: Optional[str]) -> Optional[str]:
 
 
 def limited_repository(text: str, patterns: Sequence[str], version: Optional[str]) -> str:
-    """Return a .repo file whose packages dnf takes in ``version`` only."""
+    """Return a .repo file whose packages dnf takes in ``version`` only.
+
+    Each limit has the form name-version-release.arch. dnf reads a shorter one as a name, and takes
+    the packages with a version in their names only, such as ready-made kernel modules.
+    """
     if not patterns or not version:
         return text
-    specs = " ".join(f"{pattern}-{version}*" for pattern in patterns)
+    specs = " ".join([*(f"{pattern}-{version}*-*.*" for pattern in patterns), *NOT_HELD])
     return f"{text.rstrip()}\nincludepkgs={specs}\n"
 
 

@@ -17,7 +17,7 @@ description:
     toolkit does so itself from 1.18 on (C(nvidia-cdi-refresh.path)), at every boot and when the driver changes; for an older one a unit
     of this collection's does it at every boot. Here it is made anew when its devices, or the version of its libraries, are not those of
     now, as after a change of MIG partitions, which the toolkit does not notice.
-  - Where the driver waits for a boot the description is left to the boot.
+  - Where the driver waits for a boot (none is loaded, or O(driver_waits)) the description is left to the boot.
   - With V(containerd) in O(engines), has the toolkit make itself known to containerd (C(nvidia-ctk runtime configure)), and restarts
     that when it was started before. Containers go on meanwhile. Docker's settings are those of M(rackforge.gpu_cluster.docker_settings).
 attributes:
@@ -42,6 +42,10 @@ options:
     elements: str
     choices: [docker, containerd]
     default: [docker]
+  driver_waits:
+    description: Whether the installed driver runs only after a boot. The toolkit cannot describe GPUs while an older one is loaded.
+    type: bool
+    default: false
   toolkit_may_come:
     description: Whether a missing toolkit is one that an earlier task would have brought; for check mode, in which it did not.
     type: bool
@@ -116,7 +120,7 @@ class Containers:
             return
         if params["mode"] == "cdi":
             refresh = self._have_refresh()
-            if os.path.exists(LOADED):
+            if os.path.exists(LOADED) and not params["driver_waits"]:
                 self._have_spec(refresh)
         if "containerd" in params["engines"]:
             self._have_containerd(params["mode"])
@@ -179,6 +183,7 @@ def main() -> None:
                 "choices": ["docker", "containerd"],
                 "default": ["docker"],
             },
+            "driver_waits": {"type": "bool", "default": False},
             "toolkit_may_come": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

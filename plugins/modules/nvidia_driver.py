@@ -13,12 +13,16 @@ short_description: Have the NVIDIA driver that is installed run
 version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
-  - Loads the kernel module of the installed driver where nothing stands in its way. Where an older one is loaded, it is exchanged if
-    nothing uses it.
+  - Loads the kernel module of the installed driver where nothing stands in its way. Where an older one is loaded, or the open one
+    instead of the proprietary one or the other way round (C(srcversion) tells), it is exchanged if nothing uses it. While a program has a
+    GPU open nothing is stopped for that. Where the exchange fails, the driver's services that ran are started again.
   - Where C(nouveau) holds the GPUs, the older module is in use, or the driver was built for a kernel that does not run yet, a boot is
     asked for with RV(reboot_required) and never made.
   - Has C(nvidia-persistenced.service) and, where it is asked for, C(nvidia-fabricmanager.service) enabled, and running once the driver
     does. A driver without the first unit (from a .run file) is told with C(nvidia-smi -pm 1), which lasts until the next boot.
+  - Ubuntu's C(nvidia-persistenced.service) has C(--no-persistence-mode). Such a unit gets a file
+    C(/etc/systemd/system/nvidia-persistenced.service.d/60-rackforge.conf) with C(--persistence-mode) in its place, and is told with
+    C(nvidia-smi -pm 1) too where a GPU has it off all the same.
 attributes:
   check_mode:
     support: full
@@ -89,20 +93,35 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command impo
     Command,
     CommandError,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_processes import (
+    driver_users,
+    read_processes,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_driver import (
     FABRIC,
     PERSISTENCE,
+    PERSISTENCE_DROP_IN,
     Module,
     Move,
     missing_module,
     move_for,
+    persistence_drop_in,
     refused_load,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import read_text
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_read import read_unit
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import (
+    place_text,
+    read_text,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_read import (
+    read_unit,
+    youngest,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state import plan_unit
 
 LOADED = "/sys/module/nvidia/version"
+LOADED_SOURCE = "/sys/module/nvidia/srcversion"
+PROC = "/proc"
+DROP_IN = PERSISTENCE_DROP_IN
 NOUVEAU = "/sys/module/nouveau"
 KERNELS = "/lib/modules"
 #: In the order in which they can be unloaded.
@@ -114,19 +133,28 @@ def loaded_version() -> Optional[str]:
     return (read_text(LOADED) or "").strip() or None
 
 
+def installed_field(command: Command, field: str) -> Optional[str]:
+    """Return what modinfo says of the module on the disk, None where it says nothing."""
+    result = command.run(["modinfo", "--field", field, "nvidia"])
+    return (result.out.strip() or None) if result.rc == 0 else None
+
+
 def look(command: Command) -> Module:
     """Return the kernel module as it runs and as it lies on the disk."""
     kernel = os.uname().release
-    on_disk = command.run(["modinfo", "--field", "version", "nvidia"])
+    on_disk = installed_field(command, "version")
+    source = (read_text(LOADED_SOURCE) or "").strip() or None
     pattern = f"{KERNELS}/*/**/nvidia.ko*"
-    found = glob.glob(pattern, recursive=True) if on_disk.rc != 0 else []
+    found = glob.glob(pattern, recursive=True) if on_disk is None else []
     kernels = {path[len(KERNELS) + 1 :].split("/")[0] for path in found}
     return Module(
         kernel=kernel,
         loaded=loaded_version(),
-        on_disk=on_disk.out.strip() or None if on_disk.rc == 0 else None,
+        on_disk=on_disk,
         nouveau=os.path.isdir(NOUVEAU),
         other_kernels=tuple(sorted(kernels - {kernel})),
+        loaded_source=source,
+        on_disk_source=installed_field(command, "srcversion") if source else None,
     )
 
 
@@ -159,19 +187,45 @@ class Driver:
         if move is Move.BOOT:
             self.reasons.append(why)
         elif move is not Move.NOTHING:
-            if move is Move.RELOAD and not self._unload():
-                self.reasons.append(f"{why}, and the older one is in use")
-                return
+            stopped: list[str] = []
+            if move is Move.RELOAD:
+                users = driver_users(read_processes(PROC))
+                if users:
+                    names = ", ".join(process.words for process in users)
+                    self.reasons.append(f"{why}, and the loaded one is in use by {names}")
+                    return
+                stopped = self._stop_services()
+                if not self._unload():
+                    self._start_again(stopped)
+                    self.reasons.append(f"{why}, and the loaded one is in use")
+                    return
             self.done.append(move.value)
             if not self._module.check_mode:
                 self._load(seen.kernel)
+                self._start_again(stopped)
+
+    def _stop_services(self) -> list[str]:
+        """Return the driver's own services that ran, after stopping them: they hold the module."""
+        if self._module.check_mode:
+            return []
+        states = {
+            name: read_unit(self._command, name).active_state for name in (FABRIC, PERSISTENCE)
+        }
+        running = [name for name, state in states.items() if state == "active"]
+        if running:
+            self._command.run(["systemctl", "stop", *running])
+        return running
+
+    def _start_again(self, stopped: list[str]) -> None:
+        """Start what was stopped. One that needs the newer driver fails until the boot brings it."""
+        for name in reversed(stopped):
+            self._command.run(["systemctl", "start", name])
 
     def _unload(self) -> bool:
-        """Return whether the older module could be taken out, or in check mode: no one uses it."""
-        loaded = [name for name in MODULES if os.path.isdir(f"/sys/module/{name}")]
+        """Return whether the loaded module could be taken out, or in check mode: may be."""
         if self._module.check_mode:
-            return (read_text("/sys/module/nvidia/refcnt") or "").strip() == "0"
-        self._command.run(["systemctl", "stop", FABRIC, PERSISTENCE])
+            return True
+        loaded = [name for name in MODULES if os.path.isdir(f"/sys/module/{name}")]
         result = self._command.run(["modprobe", "--remove", *loaded])
         return result.rc == 0 and loaded_version() is None
 
@@ -182,9 +236,10 @@ class Driver:
         # CUDA's memory module; without it nvidia-smi works and nothing that computes does.
         self._command.run(["modprobe", "nvidia_uvm"])
 
-    def _unit(self, name: str, waits: bool) -> None:
+    def _unit(self, name: str, waits: bool, changed: bool = False) -> None:
         """Have a unit enabled, and running unless the driver waits for a boot."""
-        steps = plan_unit(read_unit(self._command, name), 0.0, changed_inputs=False)
+        files = youngest([DROP_IN]) if name == PERSISTENCE else 0.0
+        steps = plan_unit(read_unit(self._command, name), files, changed_inputs=changed)
         verbs = {"enabled": "enable", "started": "start", "restarted": "restart"}
         for step in steps:
             if step == "enabled" or not waits:
@@ -193,15 +248,33 @@ class Driver:
                     self._command.need(["systemctl", verbs[step], name])
 
     def _persist(self, waits: bool) -> None:
-        missing = read_unit(self._command, PERSISTENCE).file_state == "missing"
-        if not missing or self._module.params["driver_may_come"]:
-            self._unit(PERSISTENCE, waits)
-        elif not waits and self._command.find("nvidia-smi"):
-            asked = ["nvidia-smi", "--query-gpu=persistence_mode", "--format=csv,noheader"]
-            if "Disabled" in self._command.run(asked).out:
-                self.done.append("nvidia-smi -pm 1")
-                if not self._module.check_mode:
-                    self._command.need(["nvidia-smi", "-pm", "1"])
+        unit = read_unit(self._command, PERSISTENCE)
+        if unit.file_state == "missing" and not self._module.params["driver_may_come"]:
+            self._ask_persistence(waits)
+            return
+        shown = self._command.need(["systemctl", "show", PERSISTENCE, "--property", "ExecStart"])
+        wanted, present = persistence_drop_in(shown), read_text(DROP_IN)
+        written = wanted is not None and wanted != present
+        if written:
+            self.done.append(f"write {DROP_IN}")
+            if not self._module.check_mode:
+                place_text(self._module, DROP_IN, wanted)
+        # A run that was killed after writing has left the reload to this one.
+        if (written or unit.needs_reload) and not self._module.check_mode:
+            self._command.need(["systemctl", "daemon-reload"])
+        self._unit(PERSISTENCE, waits, changed=written or unit.needs_reload)
+        if wanted is not None or present is not None:
+            self._ask_persistence(waits)
+
+    def _ask_persistence(self, waits: bool) -> None:
+        """Have GPUs stay initialised until the next boot, where one has it off."""
+        if waits or not self._command.find("nvidia-smi"):
+            return
+        asked = ["nvidia-smi", "--query-gpu=persistence_mode", "--format=csv,noheader"]
+        if "Disabled" in self._command.run(asked).out:
+            self.done.append("nvidia-smi -pm 1")
+            if not self._module.check_mode:
+                self._command.need(["nvidia-smi", "-pm", "1"])
 
 
 def main() -> None:

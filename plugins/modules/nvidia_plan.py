@@ -18,7 +18,10 @@ description:
     nothing.
   - A driver of the owner's that serves stays, whatever it was installed from. It serves when its version lies in the range, is
     O(version) where that is set, and when its kernel module drives all GPUs. Any other one is an error that shows what would be taken
-    away and installed, unless O(replace_driver=true).
+    away and installed, unless O(replace_driver=true). A GPU whose generation is not known here does not speak against it.
+  - Its version is that of the loaded module, of the library and of its package, or where none of them is known that of other packages
+    of the driver. C(nvidia-settings), C(nvidia-persistenced) and other parts with versions of their own do not count.
+  - A fabric manager that is needed is an error where O(source) has no package of it and none of the driver's version is installed.
   - A driver is this collection's own when one of O(own_files) is there. They are written before its packages come.
   - Secure Boot is an error where no driver runs yet and the key of this node's modules is not enrolled.
 options:
@@ -143,6 +146,12 @@ going:
   type: list
   elements: str
   sample: []
+yielding:
+  description: Installed parts with versions of their own, which may go only where they stand in the way of the driver.
+  returned: success
+  type: list
+  elements: str
+  sample: [nvidia-settings]
 uninstall_runfile:
   description: Whether a driver that came from a .run file has to go first.
   returned: success

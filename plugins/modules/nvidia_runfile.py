@@ -16,8 +16,12 @@ description:
   - Brings the file to the node only when the driver of its version is not there, checks its sums on both sides of the way, runs it
     without questions and deletes it.
   - The module is registered with DKMS where the node has C(dkms), so that later kernels get it too. Parts for screens are left out.
-  - "The file is run with C(--silent --no-questions --no-x-check --no-nouveau-check --skip-module-load --no-opengl-files
-    --kernel-module-type=TYPE), and with C(--dkms) (options of nvidia-installer 515 and later)."
+  - The file is run with C(--silent --no-questions --no-x-check --no-nouveau-check --no-opengl-files), and with C(--dkms).
+  - From branch 550 on it gets C(--skip-module-load), as loading is that of M(rackforge.gpu_cluster.nvidia_driver), and
+    C(--allow-installation-with-running-driver). An older installer loads the module itself, and does not install while a program has a
+    GPU open; that is told before anything changes.
+  - "The kernel module is chosen by C(--kernel-module-type=TYPE) from branch 555 on. Before, the open one is C(-m=kernel-open), and the
+    proprietary one needs no option."
   - A marker file says that this driver is this collection's own. The ledger runs C(nvidia-uninstall) when it takes it away.
 attributes:
   check_mode:
@@ -83,6 +87,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command impo
     Command,
     CommandError,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.driver_range import (
+    parse_version,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_processes import (
+    driver_users,
+    read_processes,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import (
     HEADER,
     place_text,
@@ -90,6 +101,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file im
 )
 
 LOG = "/var/log/nvidia-installer.log"
+LOADED = "/sys/module/nvidia/version"
+PROC = "/proc"
+#: First branches whose installer can leave the module alone, and takes its kind by name.
+BESIDE_RUNNING_BRANCH = 550
+MODULE_TYPE_BRANCH = 555
 
 
 def sum_of(path: str) -> str:
@@ -112,17 +128,55 @@ def installed_version(command: Command, marker: str) -> Optional[str]:
     return found[1] if found else "unknown"
 
 
+def branch_of(version: str) -> int:
+    """Return 580 for 580.95.05."""
+    parts = parse_version(version)
+    if parts is None:
+        raise CommandError(f"saw version {version!r}, expected one such as 580.95.05")
+    return parts[0]
+
+
+def installer_options(branch: int, kernel_module: str) -> list[str]:
+    """Return what an installer of this branch is told."""
+    # Nouveau is looked for before, and keeps the new module from being loaded, not from being there.
+    found = ["--silent", "--no-questions", "--no-x-check", "--no-nouveau-check"]
+    found.append("--no-opengl-files")
+    if branch >= BESIDE_RUNNING_BRANCH:
+        # Loading is nvidia_driver's: while nouveau holds the GPUs the installer's own try would fail.
+        found += ["--skip-module-load", "--allow-installation-with-running-driver"]
+    if branch >= MODULE_TYPE_BRANCH:
+        found.append(f"--kernel-module-type={kernel_module}")
+    elif kernel_module == "open":
+        found.append("-m=kernel-open")
+    return found
+
+
+def refuse_beside_running(version: str) -> None:
+    """Raise CommandError where an older installer would give up on the driver in use."""
+    running = (read_text(LOADED) or "").strip()
+    if not running or branch_of(version) >= BESIDE_RUNNING_BRANCH:
+        return
+    users = driver_users(read_processes(PROC), without=())
+    if users:
+        raise CommandError(
+            f"driver {running} runs and is in use ({', '.join(each.words for each in users)}), and "
+            f"an installer below branch {BESIDE_RUNNING_BRANCH} installs nothing beside it; the "
+            "running driver must be unloaded first: end these programs and 'modprobe --remove "
+            "nvidia_uvm nvidia_drm nvidia_modeset nvidia', or boot with it removed or blacklisted "
+            f"(modprobe.blacklist=nvidia), or choose a file of branch {BESIDE_RUNNING_BRANCH} or "
+            "newer. Nothing was changed"
+        )
+
+
 def install(module: AnsibleModule, command: Command) -> None:
     """Run the file, after a look whether it came as it left."""
     path, wanted = module.params["source_file"], module.params["sha256"].lower()
     seen = sum_of(path)
     if seen != wanted:
         raise CommandError(f"the file came with the sum {seen}, expected {wanted}; it was not run")
+    branch = branch_of(module.params["version"])
     place_text(module, module.params["marker"], f"{HEADER}{module.params['version']}\n")
-    argv = ["sh", path, "--silent", "--no-questions", "--no-x-check", "--no-nouveau-check"]
-    # Loading is nvidia_driver's: while nouveau holds the GPUs the installer's own try would fail.
-    argv += ["--skip-module-load", "--no-opengl-files"]
-    argv += [f"--kernel-module-type={module.params['kernel_module']}"]
+    argv = ["sh", path, *installer_options(branch, module.params["kernel_module"])]
     result = command.run([*argv, *(["--dkms"] if command.find("dkms") else [])])
     if result.rc != 0:
         errors = re.findall(r"^\s*ERROR: (.+)", read_text(LOG) or "", re.MULTILINE)
@@ -156,6 +210,8 @@ def main() -> None:
     before = installed_version(command, params["marker"])
     needs_source = wanted is not None and before != wanted and not params["source_file"]
     try:
+        if wanted is not None and before != wanted:
+            refuse_beside_running(wanted)
         if not module.check_mode and before != wanted and not needs_source:
             (remove if wanted is None else install)(module, command)
     except (CommandError, OSError) as error:

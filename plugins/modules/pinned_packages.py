@@ -53,7 +53,9 @@ options:
     description: File below C(/etc/apt/preferences.d) that holds the packages. Read with apt only.
     type: path
   pin_packages:
-    description: Names to hold, with V(*) and V(?). Others of the repository are not held with apt, and are not to be had with dnf.
+    description:
+      - Names to hold, with V(*) and V(?). Others of the repository are not held with apt.
+      - With dnf others are not to be had from it, but for dkms, dnf-plugin-nvidia, nvlsm and egl-*.
     type: list
     elements: str
     default: []
@@ -68,6 +70,11 @@ options:
     default: []
   replace:
     description: Installed packages that may be taken away.
+    type: list
+    elements: str
+    default: []
+  may_go:
+    description: Installed packages that the package manager may take away where they conflict; unlike O(replace), they stay where they do not.
     type: list
     elements: str
     default: []
@@ -217,7 +224,7 @@ class Packages:
 
 def arguments() -> dict[str, Any]:
     """Return the module's argument spec."""
-    lists = ("companions", "pin_packages", "replace")
+    lists = ("companions", "pin_packages", "replace", "may_go")
     spec: dict[str, Any] = {
         "names": {"type": "list", "elements": "str", "required": True},
         "version": {"type": "str"},
@@ -236,10 +243,12 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=arguments(), supports_check_mode=True)
     command = Command(module)
+    going = [*module.params["replace"], *module.params["may_go"]]
+    given = {**module.params, "replace": going}
     if command.find("apt-get"):
-        manager: Manager = Apt(command, module.params)
+        manager: Manager = Apt(command, given)
     elif command.find("dnf"):
-        manager = Dnf(command, module.params)
+        manager = Dnf(command, given)
     else:
         module.fail_json(
             msg="This node has neither apt-get nor dnf; see the README's support table"
@@ -248,7 +257,7 @@ def main() -> None:
     try:
         wrong = packages.bring()
     except (CommandError, OSError) as error:
-        names = ", ".join(module.params["names"])
+        names = ", ".join(module.params["names"] or module.params["companions"])
         module.fail_json(msg=f"Could not have {names} in one version: {error}")
         return
     changes = [path for path, text in packages.after.items() if packages.before[path] != text]

@@ -142,7 +142,7 @@ def test_everything_that_may_change_is_declared() -> None:
         "/var/log/gpu-tracker.json",
         "/var/log/gpu-tracker.lock",
     ]
-    assert touched["directories"] == ["/opt/rocm-7.2.1", "/var/lib/dkms/amdgpu", "/var/lib/dkms"]
+    assert touched["directories"] == ["/opt/rocm-7.2.1", "/var/lib/dkms/amdgpu"]
     assert touched["memberships"] == ["render/ada", "video/ada"]
 
 

@@ -179,6 +179,116 @@ def test_a_driver_of_the_owners_that_serves_stays(
     assert (plan.driver, plan.reason, plan.packages, plan.going) == ("owner", reason, (), ())
 
 
+BESIDE = {
+    "nvidia-settings": "510.47.03-0ubuntu4",
+    "nvidia-prime": "0.8.17.1",
+    "nvidia-xconfig": "525.85.05-1",
+    "nvidia-modprobe": "535.161.07-1",
+    "nvidia-persistenced": "525.85.05-1",
+    "nvidia-firmware-535-535.183.01": "535.183.01-0ubuntu0.24.04.1",
+    "nvidia-installer-cleanup": "20220217",
+    "nvidia-imex-575": "575.57.08-1",
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in BESIDE])
+def test_parts_with_versions_of_their_own_are_not_the_driver(name: str) -> None:
+    assert driver_packages({name: BESIDE[name]}) == {}
+
+
+@pytest.mark.parametrize(
+    "stack", [pytest.param(running("580.95.05"), id="running"), pytest.param(None, id="not-yet")]
+)
+def test_old_settings_beside_a_driver_that_serves_do_not_count(stack: Optional[Stack]) -> None:
+    installed = {**BESIDE, "libnvidia-compute-580": "580.95.05-0ubuntu0.24.04.1"}
+    plan = make_plan(WISH, Seen(node(H100, stack=stack), installed))
+    assert (plan.driver, plan.reason) == ("owner", "the driver 580.95.05 that was here stays")
+
+
+def test_what_runs_tells_the_version_and_not_a_leftover_package() -> None:
+    seen = Seen(
+        node(H100, stack=running("580.95.05")), {"libnvidia-cfg1-470": "470.256.02-0ubuntu1"}
+    )
+    assert make_plan(WISH, seen).reason == "the driver 580.95.05 that was here stays"
+
+
+def test_parts_beside_our_driver_go_only_where_they_stand_in_the_way() -> None:
+    ours = {"nvidia-driver-cuda": "580.95.05-1", "nvidia-kernel-open-dkms": "580.95.05-1"}
+    seen = Seen(node(H100), {**BESIDE, **ours}, ours=True)
+    plan = make_plan(WISH, seen)
+    assert (plan.driver, plan.going, plan.yielding) == ("install", (), tuple(sorted(BESIDE)))
+
+
+@pytest.mark.parametrize(
+    ("device", "stack"),
+    [
+        pytest.param("0x3fff", running("580.95.05", is_open=True), id="generation-unknown"),
+        pytest.param(
+            V100, running("535.261.03", is_open=False), id="branch-asked-for-does-not-know-the-gpu"
+        ),
+    ],
+)
+def test_a_driver_that_serves_stays_whatever_the_table_of_generations_says(
+    device: str, stack: Stack
+) -> None:
+    plan = make_plan(replace(WISH, branch="590"), Seen(node(device, stack=stack)))
+    assert (plan.driver, plan.reason) == ("owner", f"the driver {stack.loaded} that was here stays")
+
+
+def test_a_known_gpu_counts_beside_an_unknown_one() -> None:
+    seen = Seen(node("0x3fff", B200, stack=running("580.95.05", is_open=False)))
+    with pytest.raises(PlanError, match="the generation of GPU 0x3fff is not known"):
+        make_plan(WISH, seen)
+
+
+RUNFILE = replace(WISH, source="runfile", version="580.95.05", packages={}, fabric_packages=())
+
+
+def test_a_runfile_is_told_what_it_needs_to_build() -> None:
+    wish = replace(RUNFILE, companion_packages=("gcc", "make"))
+    plan = make_plan(wish, Seen(replace(node(H100), kernel_headers=False)))
+    assert (plan.packages, plan.companions) == ((), ("gcc", "make", "linux-headers-6.12"))
+
+
+@pytest.mark.parametrize(
+    ("wish", "installed", "words"),
+    [
+        pytest.param(
+            RUNFILE,
+            {},
+            "nvidia_fabric_manager=auto: saw 4 NVSwitch bridges and no fabric manager of "
+            "580.95.05, and nvidia_driver_source=runfile has none. Nothing was changed. Set "
+            "nvidia_driver_source=repository, install nvidia-fabricmanager of 580.95.05 yourself, "
+            "or set nvidia_fabric_manager=absent",
+            id="a-runfile",
+        ),
+        pytest.param(
+            replace(WISH, source="distribution", branch="550", fabric_packages=()),
+            {"nvidia-fabricmanager-535": "535.183.01-1"},
+            "nvidia_fabric_manager=auto: saw 4 NVSwitch bridges and no fabric manager of 550, and "
+            "nvidia_driver_source=distribution has none. Nothing was changed. Set "
+            "nvidia_driver_source=repository, install nvidia-fabricmanager of 550 yourself, or set "
+            "nvidia_fabric_manager=absent",
+            id="debians-own-beside-another-version",
+        ),
+    ],
+)
+def test_a_fabric_manager_that_cannot_come_is_an_error_before_the_first_change(
+    wish: Wish, installed: dict[str, str], words: str
+) -> None:
+    seen = Seen(node(H100, nvswitches=4), installed, ours=True)
+    with pytest.raises(PlanError) as refused:
+        make_plan(wish, seen)
+    assert str(refused.value) == words
+
+
+@pytest.mark.parametrize("name", ["nvidia-fabricmanager-580", "nvidia-fabric-manager"])
+def test_a_fabric_manager_of_the_drivers_version_serves_a_runfile(name: str) -> None:
+    seen = Seen(node(H100, nvswitches=4), {name: "580.95.05-1"}, ours=True)
+    plan = make_plan(RUNFILE, seen)
+    assert (plan.fabric_manager, plan.packages, plan.going) == (True, (), ())
+
+
 def test_a_driver_out_of_range_goes_only_with_consent_and_the_plan_is_shown() -> None:
     seen = Seen(node(H100, stack=running("525.147.05")), OLD)
     with pytest.raises(PlanError) as refused:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
+from typing import NamedTuple
+
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.pinned_packages import (
     Asked,
@@ -105,14 +109,72 @@ def test_without_a_version_nothing_is_held() -> None:
 
 def test_dnf_takes_only_the_version_from_the_repository() -> None:
     assert limited_repository("[x]\nenabled=1\n", ["*nvidia*", "libcuda*"], "580") == (
-        "[x]\nenabled=1\nincludepkgs=*nvidia*-580* libcuda*-580*\n"
+        "[x]\nenabled=1\nincludepkgs=*nvidia*-580*-*.* libcuda*-580*-*.* dkms dnf-plugin-nvidia "
+        "nvlsm egl-*\n"
     )
+
+
+class Rpm(NamedTuple):
+    """A package of a repository."""
+
+    name: str
+    version: str
+    release: str = "1.el9"
+    arch: str = "x86_64"
+
+
+def taken(spec: str, repository: list[Rpm]) -> set[Rpm]:
+    """Return what dnf takes by a spec: the first of its readings that fits anything."""
+    word = r"([^:(/=<> ]+)"
+    part = r"([^-:(/=<> ]+)"
+    readings = [
+        (f"{word}-{part}-{part}\\.([^-:.(/=<> ]+)", ("name", "version", "release", "arch")),
+        (f"{word}\\.([^-:.(/=<> ]+)", ("name", "arch")),
+        (word, ("name",)),
+        (f"{word}-{part}-{part}", ("name", "version", "release")),
+        (f"{word}-{part}", ("name", "version")),
+    ]
+    for pattern, fields in readings:
+        globs = re.fullmatch(pattern, spec)
+        found = {
+            rpm
+            for rpm in repository
+            if globs
+            and all(
+                fnmatch.fnmatchcase(getattr(rpm, field), glob)
+                for field, glob in zip(fields, globs.groups(), strict=True)
+            )
+        }
+        if found:
+            return found
+    return set()
+
+
+def test_dnf_sees_the_driver_of_the_version_and_what_it_needs() -> None:
+    wanted = [
+        Rpm("nvidia-driver-cuda", "580.95.05"),
+        Rpm("kmod-nvidia-open-dkms", "580.95.05", arch="noarch"),
+        Rpm("libnvidia-ml", "580.95.05"),
+        Rpm("kmod-nvidia-open-580.95.05-5.14.0-570", "580.95.05"),
+        Rpm("dkms", "3.1.8", arch="noarch"),
+    ]
+    others = [
+        Rpm("nvidia-driver-cuda", "590.48.01"),
+        Rpm("kmod-nvidia-open-dkms", "575.57.08", arch="noarch"),
+        Rpm("cuda-toolkit-13-0", "13.0.1"),
+    ]
+    for version in ("580", "580.95.05"):
+        text = limited_repository("[x]\n", ["*nvidia*", "libcuda*"], version)
+        specs = text.partition("includepkgs=")[2].split()
+        assert set().union(*(taken(spec, wanted + others) for spec in specs)) == set(wanted)
 
 
 def test_only_repo_files_are_limited_and_the_pin_is_a_file_of_its_own() -> None:
     files = {"/etc/yum.repos.d/x.repo": "[x]\n", "/etc/dnf/modules.d/y.module": "[y]\n"}
     assert pinned_files(files, None, ["*nvidia*"], "580") == {
-        "/etc/yum.repos.d/x.repo": "[x]\nincludepkgs=*nvidia*-580*\n",
+        "/etc/yum.repos.d/x.repo": (
+            "[x]\nincludepkgs=*nvidia*-580*-*.* dkms dnf-plugin-nvidia nvlsm egl-*\n"
+        ),
         "/etc/dnf/modules.d/y.module": "[y]\n",
     }
     assert list(pinned_files({"/x.sources": "s\n"}, "/pin", ["a"], "1")) == ["/x.sources", "/pin"]

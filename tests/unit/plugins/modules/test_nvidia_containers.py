@@ -130,6 +130,21 @@ def test_a_driver_that_waits_for_a_boot_leaves_the_description_to_it(
     assert toolkit.run(main)["changed"] is False
 
 
+@pytest.mark.usefixtures("place")
+def test_a_description_is_not_tried_while_an_older_driver_is_loaded(toolkit: Node) -> None:
+    said = "failed to initialize NVML: Driver/library version mismatch\n"
+    toolkit.answers("nvidia-ctk cdi generate", (1, "", said))
+    result = toolkit.run(main, driver_waits=True)
+    assert (result.get("msg"), result["changed"]) == (None, False)
+    assert "Driver/library version mismatch" in toolkit.run(main, driver_waits=False)["msg"]
+
+
+@pytest.mark.usefixtures("place")
+def test_what_describes_gpus_at_the_boot_is_enabled_before_it(toolkit: Node) -> None:
+    toolkit.answers("systemctl show nvidia-cdi-refresh.path", DISABLED)
+    assert toolkit.run(main, driver_waits=True)["done"] == ["enable nvidia-cdi-refresh.path"]
+
+
 def test_the_legacy_mode_needs_no_description(toolkit: Node, place: Place) -> None:
     assert toolkit.run(main, mode="legacy")["changed"] is False
     assert not place.spec.exists()

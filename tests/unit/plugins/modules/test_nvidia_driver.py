@@ -12,6 +12,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_drive
     Move,
     missing_module,
     move_for,
+    persistence_drop_in,
     refused_load,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.modules import nvidia_driver
@@ -55,6 +56,31 @@ NO_MODULE = (1, "", "modinfo: ERROR: Module nvidia not found.\n")
             id="newer-kernel-waits",
         ),
         pytest.param(Module("6.12", "580.95.05", None), Move.NOTHING, "", id="file-is-gone"),
+        pytest.param(
+            Module("6.12", "580.95.05", "580.95.05", loaded_source="AA", on_disk_source="BB"),
+            Move.RELOAD,
+            "another build of driver 580.95.05 is loaded than is installed (there is an open and a "
+            "proprietary one)",
+            id="proprietary-loaded-and-open-installed",
+        ),
+        pytest.param(
+            Module("6.12", "580.95.05", "580.95.05", loaded_source="AA", on_disk_source="AA"),
+            Move.NOTHING,
+            "",
+            id="same-build",
+        ),
+        pytest.param(
+            Module("6.12", "580.95.05", "580.95.05", loaded_source="AA"),
+            Move.NOTHING,
+            "",
+            id="unknown-build-on-disk",
+        ),
+        pytest.param(
+            Module("6.12", "580.95.05", "580.95.05", on_disk_source="BB"),
+            Move.NOTHING,
+            "",
+            id="unknown-build-loaded",
+        ),
     ],
 )
 def test_a_boot_is_asked_for_only_where_nothing_else_helps(
@@ -95,6 +121,9 @@ def test_a_module_that_is_not_taken_is_explained(said: str, words: str) -> None:
 def gpu_node(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     """A node with the driver 580.95.05 on its disk and nothing loaded."""
     monkeypatch.setattr(nvidia_driver, "LOADED", str(tmp_path / "version"))
+    monkeypatch.setattr(nvidia_driver, "LOADED_SOURCE", str(tmp_path / "srcversion"))
+    monkeypatch.setattr(nvidia_driver, "PROC", str(tmp_path / "proc"))
+    monkeypatch.setattr(nvidia_driver, "DROP_IN", str(tmp_path / "units" / "60-rackforge.conf"))
     monkeypatch.setattr(nvidia_driver, "NOUVEAU", str(tmp_path / "nouveau"))
     monkeypatch.setattr(nvidia_driver, "KERNELS", str(tmp_path / "modules"))
     node.answers("modinfo", (0, "580.95.05\n", ""))
@@ -107,6 +136,16 @@ def gpu_node(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nod
 def load(folder: Path, version: Optional[str]) -> None:
     """Have a version of the module loaded."""
     (folder / "version").write_text(f"{version}\n")
+
+
+def process(proc: Path, pid: int, name: str, command: str, *devices: str) -> None:
+    """Have a process that has files open."""
+    folder = proc / str(pid)
+    (folder / "fd").mkdir(parents=True)
+    (folder / "comm").write_text(f"{name}\n")
+    (folder / "cmdline").write_text(f"{command}\0")
+    for number, device in enumerate(devices):
+        (folder / "fd" / str(number)).symlink_to(device)
 
 
 def test_the_driver_is_loaded_and_kept_initialised(gpu_node: Node) -> None:
@@ -144,8 +183,75 @@ def test_an_older_module_in_use_is_left_to_a_boot(gpu_node: Node, tmp_path: Path
     gpu_node.answers("modprobe --remove", busy)
     result = gpu_node.run(main)
     assert result["reboot_reasons"] == [
-        "driver 575.57.08 is loaded and 580.95.05 is installed, and the older one is in use"
+        "driver 575.57.08 is loaded and 580.95.05 is installed, and the loaded one is in use"
     ]
+
+
+def test_services_that_ran_start_again_when_the_module_stays(
+    gpu_node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvidia_driver, "MODULES", ())
+    load(tmp_path, "575.57.08")
+    gpu_node.answers("systemctl show nvidia-persistenced", ACTIVE)
+    gpu_node.answers("systemctl show nvidia-fabricmanager", ACTIVE)
+    gpu_node.answers("modprobe --remove", (1, "", "modprobe: FATAL: Module nvidia is in use.\n"))
+    assert gpu_node.run(main)["changed"] is False
+    moves = [call for call in gpu_node.calls if call.startswith(("systemctl st", "modprobe"))]
+    assert moves == [
+        "systemctl stop nvidia-fabricmanager.service nvidia-persistenced.service",
+        "modprobe --remove",
+        "systemctl start nvidia-persistenced.service",
+        "systemctl start nvidia-fabricmanager.service",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        pytest.param("python", "python\0train.py", id="program"),
+        pytest.param("ray::Train", "ray::Train", id="ray"),
+    ],
+)
+@pytest.mark.parametrize("check", [False, True])
+def test_a_module_that_programs_use_is_left_to_a_boot_and_nothing_stops(
+    gpu_node: Node, tmp_path: Path, name: str, command: str, check: bool
+) -> None:
+    load(tmp_path, "575.57.08")
+    process(tmp_path / "proc", 4711, name, command, "/dev/nvidia0")
+    process(tmp_path / "proc", 7, "nvidia-persiste", "nvidia-persistenced", "/dev/nvidia0")
+    result = gpu_node.run(main, check=check)
+    assert result["reboot_reasons"] == [
+        "driver 575.57.08 is loaded and 580.95.05 is installed, and the loaded one is in use by "
+        f"4711 {command}".replace("\0", " ")
+    ]
+    assert not [c for c in gpu_node.calls if c.startswith(("systemctl st", "modprobe"))]
+
+
+def test_a_module_that_only_the_drivers_services_hold_is_exchanged(
+    gpu_node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(tmp_path, "575.57.08")
+    process(tmp_path / "proc", 7, "nvidia-persiste", "nvidia-persistenced", "/dev/nvidia0")
+    versions = iter(["575.57.08", None, "580.95.05"])
+    monkeypatch.setattr(nvidia_driver, "loaded_version", lambda: next(versions))
+    gpu_node.answers("systemctl show nvidia-fabricmanager", ACTIVE)
+    result = gpu_node.run(main)
+    assert (result["done"][0], result["reboot_required"]) == ("load nvidia anew", False)
+    # Nobody asked for the fabric manager here; it ran, so it runs again.
+    assert "systemctl start nvidia-fabricmanager.service" in gpu_node.calls
+
+
+def test_the_open_module_in_place_of_the_proprietary_one_is_exchanged(
+    gpu_node: Node, tmp_path: Path
+) -> None:
+    load(tmp_path, "580.95.05")
+    (tmp_path / "srcversion").write_text("AAAA\n")
+    gpu_node.answers("modinfo --field srcversion nvidia", (0, "BBBB\n", ""))
+    assert gpu_node.run(main, check=True)["done"][0] == "load nvidia anew"
+    gpu_node.answers("modinfo --field srcversion nvidia", (0, "AAAA\n", ""))
+    assert "load nvidia anew" not in gpu_node.run(main, check=True)["done"]
+    gpu_node.answers("modinfo --field srcversion nvidia", (1, "", "modinfo: ERROR: no field\n"))
+    assert "load nvidia anew" not in gpu_node.run(main, check=True)["done"]
 
 
 def test_the_fabric_manager_runs_where_it_is_asked_for(gpu_node: Node) -> None:
@@ -160,6 +266,96 @@ def test_a_driver_without_the_daemon_is_told_by_nvidia_smi(gpu_node: Node, tmp_p
     gpu_node.answers("nvidia-smi --query-gpu=persistence_mode", (0, "Disabled\nEnabled\n", ""))
     gpu_node.answers("nvidia-smi -pm 1", OK)
     assert gpu_node.run(main)["done"] == ["nvidia-smi -pm 1"]
+
+
+UBUNTU = (
+    "ExecStart={ path=/usr/bin/nvidia-persistenced ; argv[]=/usr/bin/nvidia-persistenced --user "
+    "nvidia-persistenced --no-persistence-mode --verbose ; ignore_errors=no ; "
+    "start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }\n"
+)
+DROP_IN = (
+    "# Managed by rackforge.gpu_cluster\n[Unit]\nStopWhenUnneeded=no\n\n[Service]\nExecStart=\n"
+    "ExecStart=/usr/bin/nvidia-persistenced --user nvidia-persistenced --verbose "
+    "--persistence-mode\n"
+)
+COMMAND_LINE = "systemctl show nvidia-persistenced.service --property ExecStart"
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        pytest.param(UBUNTU, DROP_IN, id="ubuntu"),
+        pytest.param(UBUNTU.replace(" --no-persistence-mode", ""), None, id="default"),
+        pytest.param(UBUNTU.replace("--no-p", "--p"), None, id="switched-on"),
+        pytest.param("ExecStart=\n", None, id="no-command"),
+        pytest.param("ExecStart={ argv[]=/x $(y) --no-persistence-mode ; }", None, id="garbage"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_a_unit_that_switches_persistence_off_gets_a_file_that_does_not(
+    shown: str, expected: Optional[str]
+) -> None:
+    assert persistence_drop_in(shown) == expected
+
+
+def ubuntu(node: Node, folder: Path, *, since: float) -> None:
+    """Have the daemon run as Ubuntu starts it, seconds after the machine."""
+    load(folder, "580.95.05")
+    started = f"{ACTIVE[1]}InactiveExitTimestampMonotonic={since * 1e6:.0f}\n"
+    node.answers("systemctl show nvidia-persistenced", (0, started, ""))
+    node.answers(COMMAND_LINE, (0, UBUNTU, ""))
+    node.answers("nvidia-smi --query-gpu=persistence_mode", (0, "Disabled\n", ""))
+    node.answers("nvidia-smi -pm 1", OK)
+
+
+def test_ubuntus_daemon_is_made_to_keep_gpus_initialised(gpu_node: Node, tmp_path: Path) -> None:
+    ubuntu(gpu_node, tmp_path, since=10**12)
+    file = tmp_path / "units" / "60-rackforge.conf"
+    steps = [f"write {file}", "restart nvidia-persistenced.service", "nvidia-smi -pm 1"]
+    assert gpu_node.run(main, check=True)["done"] == steps
+    assert not file.exists()
+    assert gpu_node.run(main)["done"] == steps
+    assert file.read_text() == DROP_IN
+    assert [call for call in gpu_node.calls if call.startswith(("systemctl d", "systemctl r"))] == [
+        "systemctl daemon-reload",
+        "systemctl restart nvidia-persistenced.service",
+    ]
+    gpu_node.answers(COMMAND_LINE, (0, "ExecStart={ argv[]=/x --persistence-mode ; }\n", ""))
+    gpu_node.answers("nvidia-smi --query-gpu=persistence_mode", (0, "Enabled\n", ""))
+    assert gpu_node.run(main)["done"] == []
+    gpu_node.answers("nvidia-smi --query-gpu=persistence_mode", (0, "Disabled\n", ""))
+    assert gpu_node.run(main)["done"] == ["nvidia-smi -pm 1"]
+
+
+def test_a_run_that_was_killed_after_writing_is_made_good(gpu_node: Node, tmp_path: Path) -> None:
+    ubuntu(gpu_node, tmp_path, since=10**12)
+    gpu_node.answers("nvidia-smi --query-gpu=persistence_mode", (0, "Enabled\n", ""))
+    file = tmp_path / "units" / "60-rackforge.conf"
+    file.parent.mkdir()
+    file.write_text(DROP_IN)
+    seen = gpu_node.programs["systemctl show nvidia-persistenced"][0][1]
+    gpu_node.answers("systemctl show nvidia-persistenced", (0, f"{seen}NeedDaemonReload=yes\n", ""))
+    assert gpu_node.run(main)["done"] == ["restart nvidia-persistenced.service"]
+    assert "systemctl daemon-reload" in gpu_node.calls
+
+
+def test_a_daemon_that_is_older_than_its_file_is_restarted(gpu_node: Node, tmp_path: Path) -> None:
+    ubuntu(gpu_node, tmp_path, since=1)
+    gpu_node.answers("nvidia-smi --query-gpu=persistence_mode", (0, "Enabled\n", ""))
+    gpu_node.answers(COMMAND_LINE, (0, "ExecStart={ argv[]=/x --persistence-mode ; }\n", ""))
+    file = tmp_path / "units" / "60-rackforge.conf"
+    file.parent.mkdir()
+    file.write_text(DROP_IN)
+    assert gpu_node.run(main)["done"] == ["restart nvidia-persistenced.service"]
+
+
+def test_the_file_is_there_for_the_boot_that_is_waited_for(gpu_node: Node, tmp_path: Path) -> None:
+    ubuntu(gpu_node, tmp_path, since=10**12)
+    load(tmp_path, "575.57.08")
+    process(tmp_path / "proc", 4711, "python", "python", "/dev/nvidia-uvm")
+    result = gpu_node.run(main)
+    assert result["reboot_required"] is True
+    assert result["done"] == [f"write {tmp_path / 'units' / '60-rackforge.conf'}"]
 
 
 def test_check_mode_on_a_fresh_node_predicts(gpu_node: Node) -> None:

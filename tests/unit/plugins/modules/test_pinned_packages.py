@@ -183,7 +183,9 @@ def test_dnf_gets_a_repository_that_has_this_version_only(node: Node, tmp_path: 
     files = {str(tmp_path / "x.repo"): "[x]\n", str(tmp_path / "y.module"): "[y]\n"}
     result = node.run(main, **arguments(tmp_path, files=files))
     assert (result["changed"], result["version"]) == (True, "580.95.05")
-    assert (tmp_path / "x.repo").read_text() == "[x]\nincludepkgs=*driver*-580.95.05*\n"
+    assert (tmp_path / "x.repo").read_text() == (
+        "[x]\nincludepkgs=*driver*-580.95.05*-*.* dkms dnf-plugin-nvidia nvlsm egl-*\n"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.repo", "y.module"]
     assert [call for call in node.calls if call.startswith("dnf")] == [
         "dnf --assumeyes install kernel",
