@@ -19,7 +19,8 @@ _DEVICE = re.compile(r"/dev/nvidia([0-9]+|ctl|-uvm|-modeset)")
 DRIVER_OWN = frozenset({"nvidia-persiste", "nv-fabricmanage", "nvidia-smi"})
 
 
-def _read(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return what a small file says, empty where it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(65536).decode("utf-8", "replace").strip()
@@ -39,8 +40,8 @@ def read_processes(proc: str = "/proc") -> list[Process]:
     return [
         Process(
             pid=int(os.path.basename(folder)),
-            name=_read(f"{folder}/comm"),
-            command=" ".join(_read(f"{folder}/cmdline").split("\0")).strip(),
+            name=read_text(f"{folder}/comm"),
+            command=" ".join(read_text(f"{folder}/cmdline").split("\0")).strip(),
             open_files=tuple(_target(link) for link in glob.glob(f"{folder}/fd/*")),
         )
         for folder in sorted(glob.glob(f"{proc}/[0-9]*"))

@@ -80,15 +80,16 @@ gpu_processes:
   sample: ["4711 python train.py"]
 """
 
-import glob
-import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_processes import (
+    read_processes,
+    read_text,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_work import (
     Machine,
-    Process,
     Work,
     boot_obstacles,
     gpu_processes,
@@ -98,41 +99,6 @@ PROC = "/proc"
 MACHINE_ID = "/etc/machine-id"
 #: An engine that hangs must not hold up the run.
 DOCKER_SECONDS = 20
-
-
-def read_text(path: str) -> str:
-    """Return what a small file says, empty where it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(65536).decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
-
-
-def target_of(link: str) -> str:
-    """Return what a link of /proc points to, empty where it is gone or somebody else's."""
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""
-
-
-def open_files(folder: str) -> tuple[str, ...]:
-    """Return the files that a process has open, empty where it ended or is somebody else's."""
-    return tuple(target_of(link) for link in glob.glob(f"{folder}/fd/*"))
-
-
-def read_processes() -> list[Process]:
-    """Return all processes."""
-    return [
-        Process(
-            pid=int(os.path.basename(folder)),
-            name=read_text(f"{folder}/comm"),
-            command=" ".join(read_text(f"{folder}/cmdline").split("\0")).strip(),
-            open_files=open_files(folder),
-        )
-        for folder in sorted(glob.glob(f"{PROC}/[0-9]*"))
-    ]
 
 
 def read_containers(command: Command, own: list[str]) -> tuple[str, ...]:
@@ -151,7 +117,7 @@ def read_work(command: Command, own: list[str]) -> Work:
         machine=Machine(read_text(MACHINE_ID), read_text(f"{PROC}/sys/kernel/random/boot_id")),
         ray_active=state.out.strip() == "active",
         containers=read_containers(command, own),
-        processes=gpu_processes(read_processes()),
+        processes=gpu_processes(read_processes(PROC)),
     )
 
 
