@@ -101,6 +101,7 @@ class Plan:
     companions: tuple[str, ...] = ()
     going: tuple[str, ...] = ()
     yielding: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
     uninstall_runfile: bool = False
     fabric_manager: bool = False
 
@@ -154,6 +155,7 @@ def _install(wish: Wish, seen: Seen, module: str) -> Plan:
     if fabric:
         _check_fabric_manager(wish, seen, wanted)
     headers = tuple(wish.header_packages) if seen.gpu.kernel_headers is False else ()
+    beside = tuple(name for name in sorted(seen.packages) if _BESIDE.match(name))
     return Plan(
         driver="install",
         reason=f"driver {wanted} with the {module} kernel module",
@@ -162,7 +164,8 @@ def _install(wish: Wish, seen: Seen, module: str) -> Plan:
         packages=names,
         companions=(*wish.companion_packages, *headers),
         going=going,
-        yielding=tuple(name for name in sorted(seen.packages) if _BESIDE.match(name)),
+        yielding=beside,
+        owners=() if seen.ours else beside,
         uninstall_runfile=strange and seen.has_runfile,
         fabric_manager=fabric,
     )

@@ -152,6 +152,12 @@ yielding:
   type: list
   elements: str
   sample: [nvidia-settings]
+owners:
+  description: Those of RV(yielding) that were here before any driver of ours, so that they must come back with its removal.
+  returned: success
+  type: list
+  elements: str
+  sample: [nvidia-settings]
 uninstall_runfile:
   description: Whether a driver that came from a .run file has to go first.
   returned: success

@@ -45,6 +45,7 @@ LABS_OWN = (
 LEFT_BY_A_BOOT = (
     *LABS_OWN,
     Known("mounts", "/sys/fs/cgroup*", "the lab's engine mounts them anew"),
+    Known("units", "graphical.target", "the default target that came back holds at the next boot"),
     Known("units", "lab-ssh-keys.service", "makes the node's keys at its first boot only"),
     Known("units", "ldconfig.service", "runs at the first boot, and after upgrades"),
     Known("units", "systemd-*-update.service", "runs at the first boot, and after upgrades"),

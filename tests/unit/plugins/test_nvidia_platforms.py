@@ -260,7 +260,7 @@ def test_the_stream_of_el_follows_branch_and_module() -> None:
 
 
 def test_whatever_is_written_is_declared_to_the_ledger() -> None:
-    named = {"packages": ["a"], "companions": ["b"], "going": ["c"], "yielding": ["d"]}
+    named = {"packages": ["a"], "companions": ["b"], "going": ["c"], "owners": ["d"]}
     plan = {"driver": "install", **named}
     touched = variable(
         "__nvidia_touched", "debian", "13", __nvidia_plan={**plan, "early_images": True}

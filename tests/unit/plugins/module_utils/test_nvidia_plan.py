@@ -217,6 +217,12 @@ def test_parts_beside_our_driver_go_only_where_they_stand_in_the_way() -> None:
     seen = Seen(node(H100), {**BESIDE, **ours}, ours=True)
     plan = make_plan(WISH, seen)
     assert (plan.driver, plan.going, plan.yielding) == ("install", (), tuple(sorted(BESIDE)))
+    assert plan.owners == ()
+
+
+def test_parts_that_were_here_before_ours_come_back_with_its_removal() -> None:
+    plan = make_plan(WISH, Seen(node(H100), BESIDE))
+    assert plan.owners == tuple(sorted(BESIDE))
 
 
 @pytest.mark.parametrize(
