@@ -174,8 +174,8 @@ class Case:
         return not answers and lost_line(self.node.kernel_log, gpu.pci_address) is not None
 
     def playbook(self, name: str = "provision.yml") -> str:
-        """Return the command line that runs a playbook on this node."""
-        return f"ansible-playbook -i inv.ini playbooks/{name} --limit {self.host}"
+        """Return the command line that runs a playbook on this node, and on the head it needs."""
+        return f"ansible-playbook -i inv.ini playbooks/{name} --limit ray_head,{self.host}"
 
     def boot(self) -> str:
         """Return the command line that boots this node."""

@@ -196,8 +196,8 @@ def _bar_zero(case: Case, vendor: Vendor) -> Iterator[Finding]:
             seen=" / ".join(next((each for each in lines if each), [])) or f"{region} has size 0",
             expected=f"{region} with an address; let the kernel assign it anew, and switch 'Above "
             "4G Decoding' on in the BIOS",
-            fix="os_base_kernel_arguments=['pci=realloc']   (in the inventory; then "
-            f"{case.playbook()} and boot the node)",
+            fix="os_base_kernel_arguments=\"['pci=realloc']\"   (in the inventory; then "
+            f"{case.playbook()}, which boots the node)",
             variable="os_base_kernel_arguments",
         )
 

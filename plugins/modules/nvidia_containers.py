@@ -18,6 +18,7 @@ description:
     of this collection's does it at every boot. Here it is made anew when its devices, or the version of its libraries, are not those of
     now, as after a change of MIG partitions, which the toolkit does not notice.
   - Where the driver waits for a boot (none is loaded, or O(driver_waits)) the description is left to the boot.
+  - Where it cannot be made since a GPU is in trouble there is a warning; M(rackforge.gpu_cluster.gpu_driver_check) names the cause.
   - With V(containerd) in O(engines), has the toolkit make itself known to containerd (C(nvidia-ctk runtime configure)), and restarts
     that when it was started before. Containers go on meanwhile. Docker's settings are those of M(rackforge.gpu_cluster.docker_settings).
 attributes:
@@ -148,7 +149,15 @@ class Containers:
         return OWN_UNIT
 
     def _have_spec(self, unit: str) -> None:
-        fresh = self._command.need(["nvidia-ctk", "cdi", "generate"])
+        made = self._command.run(["nvidia-ctk", "cdi", "generate"])
+        if made.rc != 0:
+            # A GPU is in trouble. The check that follows says which, why, and what helps.
+            self._module.warn(
+                f"The GPUs could not be described for containers: {made.explain()}. The check of "
+                "the GPUs names the cause; it is in provision.yml and in verify.yml"
+            )
+            return
+        fresh = made.out
         if not is_out_of_date(read_text(SPEC), fresh):
             return
         self._do(f"make {SPEC}", "systemctl", "restart", unit)

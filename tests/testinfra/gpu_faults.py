@@ -29,7 +29,7 @@ MODULE = "rackforge.gpu_cluster.gpu_driver_check"
 #: How findings call the node, whatever the scenario calls it.
 HOST = "gpu01"
 BOOT = f"ansible -i inv.ini {HOST} --become -m ansible.builtin.reboot"
-PROVISION = f"ansible-playbook -i inv.ini playbooks/provision.yml --limit {HOST}"
+PROVISION = f"ansible-playbook -i inv.ini playbooks/provision.yml --limit ray_head,{HOST}"
 NO_RAY = "Ray would report 0 GPUs on this node and give no reason."
 #: The driver that provision.yml installed, and one that the stand-in repository has besides.
 DRIVER = "580.105.08"

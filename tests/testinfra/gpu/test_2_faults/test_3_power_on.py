@@ -21,8 +21,8 @@ BAR1 = finding(
     "(PCI:0000:43:00.0)",
     "BAR1 with an address; let the kernel assign it anew, and switch 'Above 4G Decoding' on in the "
     "BIOS",
-    f"os_base_kernel_arguments=['pci=realloc']   (in the inventory; then {PROVISION} and boot the "
-    "node)",
+    "os_base_kernel_arguments=\"['pci=realloc']\"   (in the inventory; then "
+    f"{PROVISION}, which boots the node)",
     "os_base_kernel_arguments",
 )
 

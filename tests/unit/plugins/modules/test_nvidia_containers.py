@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,17 @@ def test_a_description_is_not_tried_while_an_older_driver_is_loaded(toolkit: Nod
     toolkit.answers("nvidia-ctk cdi generate", (1, "", said))
     result = toolkit.run(main, driver_waits=True)
     assert (result.get("msg"), result["changed"]) == (None, False)
-    assert "Driver/library version mismatch" in toolkit.run(main, driver_waits=False)["msg"]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_gpu_in_trouble_is_left_to_the_check_that_names_it(toolkit: Node) -> None:
+    said = "failed to create device: failed to get device 1: GPU is lost\n"
+    toolkit.answers("nvidia-ctk cdi generate", (1, "", said))
+    result = toolkit.run(main)
+    assert (result.get("failed", False), result["changed"]) == (False, False)
+    # How a warning travels differs between versions of ansible-core.
+    told = json.dumps(result["warnings"])
+    assert "exited 1: failed to create device: failed to get device 1: GPU is lost" in told
 
 
 @pytest.mark.usefixtures("place")
