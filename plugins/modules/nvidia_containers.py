@@ -65,6 +65,11 @@ done:
   type: list
   elements: str
   sample: [make /var/run/cdi/nvidia.yaml]
+problem:
+  description: Why the GPUs could not be described for containers; empty when they could, or where nothing was tried.
+  returned: success
+  type: str
+  sample: ""
 """
 
 import os
@@ -107,6 +112,7 @@ class Containers:
         self._module = module
         self._command = command
         self.done: list[str] = []
+        self.problem = ""
 
     def run(self) -> None:
         """Have the description and containerd's settings as they must be."""
@@ -152,8 +158,9 @@ class Containers:
         made = self._command.run(["nvidia-ctk", "cdi", "generate"])
         if made.rc != 0:
             # A GPU is in trouble. The check that follows says which, why, and what helps.
+            self.problem = made.explain()
             self._module.warn(
-                f"The GPUs could not be described for containers: {made.explain()}. The check of "
+                f"The GPUs could not be described for containers: {self.problem}. The check of "
                 "the GPUs names the cause; it is in provision.yml and in verify.yml"
             )
             return
@@ -206,6 +213,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(done),
         done=done,
+        problem=containers.problem,
         diff={"before": "", "after": "".join(f"{each}\n" for each in done)},
     )
 
