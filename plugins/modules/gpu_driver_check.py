@@ -166,12 +166,12 @@ summary:
   sample: "gpu01: 8 GPUs, 1 error, 2 warnings"
 report:
   description: The findings for a terminal; empty when there are none.
-  returned: always
+  returned: when the check did not fail
   type: str
   sample: "SEVERITY  HOST   FINDING\nERROR     gpu01  library-mismatch"
 ansible_facts:
   description: C(gpu) as M(rackforge.gpu_cluster.gpu_info) returns it, with what the container saw.
-  returned: always
+  returned: when the check did not fail
   type: dict
   sample: {"gpu": {"count": 8, "usable_count": 8, "vendor": "nvidia", "container": {"gpus": 8, "error": null}}}
 """
@@ -296,6 +296,8 @@ def main() -> None:
         "ansible_facts": {"gpu": node.to_facts()},
     }
     if is_failure(findings, module.params["fail_on"]):
+        # On a terminal everything that is returned follows the message: the facts would bury it.
+        del result["ansible_facts"], result["report"]
         module.fail_json(msg=f"{summary}. Nothing was changed.\n\n{report}", **result)
     module.exit_json(changed=False, **result)
 
