@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Optional
 
@@ -237,8 +237,3 @@ def new_lines(before: Sequence[str], after: Sequence[str]) -> list[str]:
         else:
             fresh.append(line)
     return fresh
-
-
-def by_address(gpus: Sequence[DriverGpu], normal: Any) -> Mapping[str, DriverGpu]:
-    """Return a driver's GPUs by their PCI address in the form that ``normal`` gives it."""
-    return {normal(gpu.pci_address): gpu for gpu in gpus if gpu.pci_address}
