@@ -16,6 +16,9 @@ RUNTIME ?= container
 GPUS ?=
 GPU_MODEL ?= h100
 
+# Sizes of the meshes of `make bench-mesh`.
+MESH_NODES ?= 3,8
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -89,6 +92,12 @@ yamllint: setup ## YAML style
 ansible-lint: setup ## ansible-lint, profile production, nothing skipped
 	ansible-lint --offline --strict
 
+# Installs Debian's chromium where there is no browser; needs root for that.
+.PHONY: browser
+browser: setup ## The page of preflight in headless Chromium
+	@scripts/browser-setup
+	pytest -q tests/browser
+
 .PHONY: docs-lint
 docs-lint: setup ## Documentation of plugins and roles
 	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .cache/collections/ansible_collections/rackforge/gpu_cluster
@@ -113,7 +122,7 @@ contracts: setup ## Contract tests only
 
 .PHONY: test
 test: setup ## check, then every scenario on test nodes; ends with 'N passed, N failed'
-	@JOBS=$(JOBS) scripts/run-steps check $(addprefix molecule-,$(SCENARIOS))
+	@JOBS=$(JOBS) scripts/run-steps check browser $(addprefix molecule-,$(SCENARIOS))
 
 .PHONY: molecule
 molecule: setup ## One scenario: make molecule SCENARIO=docker
@@ -156,6 +165,14 @@ bench: .venv/.ready-run ## Measure, and write docs/benchmarks.md
 .PHONY: bench-gpu
 bench-gpu: setup ## Time gpu_info beside an empty module, and the parsers
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.gpu_info
+
+# Beside nmap where it is installed. Figures are printed; nothing is decided by them.
+.PHONY: bench-mesh
+bench-mesh: setup ## Time the port mesh: one pair beside nmap and a plain loop, then whole meshes
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.mesh pair --rounds 7
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.mesh pair --rounds 1 --dropped
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.mesh pair --rounds 1 --udp
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.mesh fleet --nodes $(MESH_NODES)
 
 .PHONY: build
 build: setup ## The collection's archive, in .cache/dist

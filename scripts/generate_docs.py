@@ -20,12 +20,44 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules 
     Input,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (  # noqa: E402
+    ANY,
     CATALOGUE,
+    EXPANSIONS,
+    K3S,
+    K3S_HA,
+    LAN,
+    MANAGEMENT,
+    MONITORING,
+    RAY,
     Port,
+    groups_of,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (  # noqa: E402
     PLAYBOOK_INPUTS,
 )
+
+# The tables of docs/ports.md: the title of each profile, and when it counts.
+PROFILE_TEXTS = {
+    ANY: ("Every cluster", "Counts always."),
+    RAY: ("Ray (profile `ray`)", "Counts when `ray_head` or `ray_worker` has hosts."),
+    K3S: ("k3s (profile `k3s`)", "Counts when `k3s_server` or `k3s_agent` has hosts."),
+    K3S_HA: (
+        "k3s with more than one server (profile `k3s-ha`)",
+        "Counts when `k3s_server` has several hosts.",
+    ),
+    MANAGEMENT: (
+        "Management cluster (profile `management`)",
+        "Counts with `preflight_profiles: [management]`. What k3s needs anyway is in its own "
+        "table.",
+    ),
+    MONITORING: ("Monitoring (profile `monitoring`)", "Counts when `monitoring` has hosts."),
+    LAN: (
+        "LAN cluster (profile `lan`)",
+        "Counts with `preflight_profiles: [lan]`. The document asks for all ports and names no "
+        "protocol, so TCP and UDP both count. Preflight tests 1,024 of each, all with "
+        "`preflight_ports: full`.",
+    ),
+}
 
 README_MARK = "<!-- Below: written by `make docs` from meta/argument_specs.yml. -->"
 NOTE = "<!-- Written by `make docs`. Change {source}, not this file. -->"
@@ -43,24 +75,41 @@ def cell(text: str) -> str:
 
 
 def ports_page(catalogue: Iterable[Port]) -> str:
-    """Return the page about ports."""
-    rows = [
-        (
-            ", ".join(port.clients),
-            port.role,
-            f"{_numbers(port)} {port.protocol}",
-            port.purpose,
-            _variables(port),
-        )
-        for port in catalogue
+    """Return the page about ports: a table for each profile."""
+    rows = list(catalogue)
+    parts = [
+        "# Ports\n",
+        NOTE.format(source="plugins/module_utils/port_catalogue.py") + "\n",
+        "Who must reach whom. The firewall rules, what preflight tests, the reserved local ports "
+        "and the flags of each service come from the same list. What the nodes are for decides "
+        "which tables count.\n",
+        "- " + "\n- ".join(_expansion(name) for name in EXPANSIONS) + "\n",
     ]
-    return (
-        "# Ports\n\n"
-        + NOTE.format(source="plugins/module_utils/port_catalogue.py")
-        + "\n\nWho must reach whom. The firewall rules, the reserved local ports and the flags of "
-        "each service come from the same list.\n\n"
-        + table(("from", "to", "port", "for", "variable"), rows)
-        + "\n"
+    for profile, (title, text) in PROFILE_TEXTS.items():
+        parts += [f"## {title}\n", f"{text}\n", _ports_table(rows, profile) + "\n"]
+    return "\n".join(parts)
+
+
+def _expansion(name: str) -> str:
+    groups = [f"`{group}`" for group in groups_of(name)]
+    return f"{name}: the hosts of {', '.join(groups[:-1])} and {groups[-1]}"
+
+
+def _ports_table(catalogue: Iterable[Port], profile: str) -> str:
+    return table(
+        ("from", "to", "port", "for", "variable", "document"),
+        [
+            (
+                ", ".join(port.clients),
+                port.role,
+                f"{_numbers(port)} {port.protocol}",
+                port.purpose,
+                _variables(port) or "stays",
+                port.source,
+            )
+            for port in catalogue
+            if port.profile == profile
+        ],
     )
 
 
@@ -69,7 +118,7 @@ def _numbers(port: Port) -> str:
 
 
 def _variables(port: Port) -> str:
-    return ", ".join(f"`{name}`" for name in (port.variable, port.last_variable) if name)
+    return ", ".join(f"`{name}`" for name in port.variables)
 
 
 def variables_page(root: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
@@ -117,6 +118,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "timeout": {"type": "int", "default": 60},
                 "leave_out": {"type": "str", "default": ""},
                 "ssh_port": {"type": "int", "default": 0},
+                "survey": {"type": "bool", "default": False},
             }
         )
         if args["leave_out"]:
@@ -124,7 +126,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         target = self._target(variables)
         self._ssh_port = int(args["ssh_port"])
-        self._module_args = {name: args[name] for name in ("my_iface", "cluster_subnet")}
+        self._module_args = {name: args[name] for name in ("my_iface", "cluster_subnet", "survey")}
         try:
             with time_limit(args["timeout"]):
                 outcome = self._probe(target, variables)
@@ -206,6 +208,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _ask(self, task_vars: dict[str, Any]) -> Answer:
         """Call node_info once; a failure of whatever kind becomes text."""
+        before = time.time()
         try:
             result = self._execute_module(
                 module_name=MODULE, module_args=dict(self._module_args), task_vars=task_vars
@@ -219,7 +222,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             texts = [result.get(key) for key in ("msg", "module_stdout", "module_stderr")]
             failure = "\n".join(str(text) for text in texts if text) or "no result"
             return Answer(failure=failure, lost_connection=bool(result.get("unreachable")))
-        return Answer(node=facts)
+        return Answer(node=with_clock_offset(facts, before, time.time()))
 
     @contextlib.contextmanager
     def _without_become(self) -> Iterator[None]:
@@ -246,6 +249,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             key_file=str(self.get_connection_option("private_key_file") or ""),
             options=tuple(word for text in arguments for word in split_words(text)),
         )
+
+
+def with_clock_offset(facts: dict[str, Any], before: float, after: float) -> dict[str, Any]:
+    """Return the facts with bounds of how far the node's clock is ahead of this one, in seconds.
+
+    The node looked at its clock at some moment between ``before`` and ``after`` of this one.
+    """
+    node = facts["gpu_cluster"]
+    system = node.get("system") or {}
+    clock = system.get("clock")
+    if not isinstance(clock, (int, float)):
+        return facts
+    bounds = [round(clock - after, 3), round(clock - before, 3)]
+    return {**facts, "gpu_cluster": {**node, "system": {**system, "clock_offset": bounds}}}
 
 
 def split_words(text: str) -> list[str]:

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Optional
 
+import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    INVENTORY,
     Finding,
     Severity,
     count_by_severity,
@@ -29,20 +32,72 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_ch
     is_fatal,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
-    HEAD,
-    WORKER,
     Host,
     Inventory,
     Probe,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_check import check_links
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_check_ports import (
+    check_ports as check_listeners,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.plan_check import (
+    join_plans,
+    plan_findings,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
+    CLUSTER_GROUPS,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_profiles import (
+    chosen_profiles,
+    profiles_of,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.preflight_document import (
+    Run,
+    build_document,
+    describe_tested,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.preflight_ignore import (
+    apply_ignores,
+    describe_ignored,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.system_check import (
+    check_system,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
+    COLLECTION_ROOT,
     load_inputs,
+    plain_value,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.preflight_files import (
+    DOCUMENT,
+    write_report,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.preflight_mesh import (
+    Mesh,
+    mesh_findings,
+    mesh_matrix,
+    read_mesh,
 )
 
 display = Display()
 
 # Text inputs whose value is judged or shown; the others are never templated here.
-SHOWN = frozenset({"my_iface", "cluster_subnet"})
+SHOWN = frozenset(
+    {
+        "cluster_subnet",
+        "k3s_cluster_cidr",
+        "k3s_service_cidr",
+        "my_iface",
+        "nvidia_driver_branch",
+        "nvidia_driver_version",
+    }
+)
+
+# Where the entries "plan" of the GPU roles leave what they found.
+FORECASTS = ("__nvidia_forecast", "__rocm_forecast")
+
+# Warnings and notes that the terminal shows; the others are counted, and the report has them.
+MOST_SHOWN = 20
 
 # What provision.yml mends itself, with kernel arguments and a boot: it must not keep it from running.
 CURABLE = frozenset({"bar1-zero"})
@@ -85,11 +140,13 @@ def read_values(
         if not is_judged or name not in variables:
             continue
         try:
-            value = variables[name]
+            # Lists and maps are templated as late as their elements are looked at.
+            value = plain_value(variables[name])
         except (AnsibleError, KeyError) as exc:
             unresolved[name] = " ".join(str(exc).split())[:300]
             continue
-        if "{{" in str(value):
+        # Within a list or a map, braces may be meant: Docker's log tags have them.
+        if isinstance(value, str) and "{{" in value:
             unresolved[name] = f"{value} (it names something that is not defined)"
         else:
             values[name] = value
@@ -105,11 +162,13 @@ def read_host(
     """Return what hostvars and groups say about one host."""
     variables = task_vars["hostvars"][name]
     values, unresolved = read_values(variables, inputs)
+    # Ansible makes variables of facts unless it is told not to: gpu is nobody's misspelt has_gpu.
+    facts = variables.get("ansible_facts") or {}
     groups = {group for group, members in task_vars["groups"].items() if name in members}
     return Host(
         name=str(name),
         groups=frozenset(groups - {"all", "ungrouped"}),
-        variable_names=frozenset(str(each) for each in variables),
+        variable_names=frozenset(str(each) for each in variables if each not in facts),
         values=values,
         unresolved=unresolved,
         in_play=name in task_vars.get("ansible_play_hosts_all", []),
@@ -133,23 +192,31 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             argument_spec={
                 "register": {"type": "str", "default": "__preflight_probe"},
                 "gpu_register": {"type": "str", "default": "__preflight_gpus"},
-                "groups": {"type": "list", "elements": "str", "default": [HEAD, WORKER]},
+                "groups": {"type": "list", "elements": "str", "default": list(CLUSTER_GROUPS)},
                 "own_variables": {"type": "list", "elements": "str", "default": []},
+                "ignore": {"type": "list", "elements": "str", "default": []},
+                "profiles": {"type": "list", "elements": "str", "default": []},
+                "ports": {"type": "str", "default": "off"},
+                "directory": {"type": "str", "default": ""},
                 "tolerate_unreachable": {"type": "bool", "default": False},
                 "fail_on_error": {"type": "bool", "default": True},
             }
         )
         variables = task_vars or {}
         inventory = self._inventory(variables, args)
-        gpus = [
-            finding
-            for host in inventory.nodes
-            for finding in read_gpu_findings(
-                variables["hostvars"][host.name].get(args["gpu_register"])
-            )
-        ]
-        findings = sort_findings([*check_inventory(inventory), *gpus])
-        return self._report(inventory, findings, args)
+        nodes = {host.name: variables["hostvars"][host.name] for host in inventory.nodes}
+        mesh = read_mesh(nodes)
+        found = find_all(inventory, nodes, mesh, args)
+        active, ignored = apply_ignores(found, args["ignore"])
+        document = build_document(
+            self._when(variables, args),
+            inventory,
+            active,
+            ignored,
+            gpus={name: gpu_facts(values) for name, values in nodes.items()},
+            mesh=mesh_matrix(mesh, inventory),
+        )
+        return self._report(inventory, active, ignored, document, args)
 
     def _inventory(self, task_vars: Mapping[str, Any], args: Mapping[str, Any]) -> Inventory:
         """Return all that there is to judge."""
@@ -165,10 +232,33 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             cluster_groups=tuple(args["groups"]),
             own_names=frozenset(args["own_variables"]),
             limit=str(task_vars.get("ansible_limit") or ""),
+            profiles=profiles_of(
+                {str(group): [str(each) for each in hosts] for group, hosts in groups.items()},
+                [] if profile_problem(args["profiles"]) else args["profiles"],
+            ),
+        )
+
+    def _when(self, task_vars: Mapping[str, Any], args: Mapping[str, Any]) -> Run:
+        """Return when and how this run went."""
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        sources = task_vars.get("ansible_inventory_sources") or []
+        return Run(
+            started_at=str(task_vars.get("__preflight_started") or now),
+            finished_at=now,
+            version=collection_version(),
+            cluster_name=str(task_vars.get("cluster_name") or "gpu-cluster"),
+            inventory=tuple(os.path.basename(str(each).rstrip("/,")) for each in sources),
+            modes={"ports": args["ports"]},
+            ignore=tuple(args["ignore"]),
         )
 
     def _report(
-        self, inventory: Inventory, findings: list[Finding], args: Mapping[str, Any]
+        self,
+        inventory: Inventory,
+        findings: list[Finding],
+        ignored: list[Finding],
+        document: Mapping[str, Any],
+        args: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Show the findings and return them."""
         tolerate = args["tolerate_unreachable"]
@@ -176,8 +266,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         away = [host for host in inventory.nodes if host.probe and not host.probe.reachable]
         summary = f"Preflight of {describe_scope(inventory)}: {summarise(findings)}."
         display.display(f"\n{summary}")
+        display.display(describe_tested(document))
         if findings:
-            display.display(f"\n{render_findings(findings, width=terminal_width())}\n")
+            text = render_findings(findings, width=terminal_width(), most=MOST_SHOWN)
+            display.display(f"\n{text}\n")
+        if ignored:
+            display.display(describe_ignored(ignored))
+        files = self._write(args["directory"], document)
         if fatal and args["fail_on_error"]:
             return {
                 "changed": False,
@@ -190,11 +285,88 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {
             "changed": False,
             "findings": [finding.to_dict() for finding in findings],
+            "ignored": [finding.to_dict() for finding in ignored],
             "counts": count_by_severity(findings),
             "fatal_count": len(fatal),
             "unreachable_nodes": [host.name for host in away],
             "summary": summary,
+            **files,
         }
+
+    def _write(self, directory: str, document: Mapping[str, Any]) -> dict[str, str]:
+        """Write the report where that is wanted, and return where it lies."""
+        if not directory:
+            return {}
+        try:
+            page = write_report(directory, document)
+        except OSError as error:
+            display.warning(
+                f"The report could not be written: {error}. Name a directory of yours in"
+                " preflight_report_dir."
+            )
+            return {}
+        display.display(f"Report: {page}")
+        return {"page": str(page), "document": str(page.with_name(DOCUMENT))}
+
+
+def find_all(
+    inventory: Inventory, nodes: Mapping[str, Any], mesh: Mesh, args: Mapping[str, Any]
+) -> list[Finding]:
+    """Return every finding about inputs, nodes, GPUs, what the GPU roles plan, and the paths."""
+    found = [
+        *check_inventory(inventory),
+        *check_system(inventory),
+        *check_links(inventory),
+        *check_listeners(inventory, mesh.listeners),
+        *profile_problem(args["profiles"]),
+    ]
+    for values in nodes.values():
+        found += read_gpu_findings(values.get(args["gpu_register"]))
+        for forecast in FORECASTS:
+            found = join_plans(found, plan_findings(values.get(forecast)))
+    return sort_findings([*found, *mesh_findings(mesh, inventory, found)])
+
+
+def profile_problem(chosen: Iterable[str]) -> list[Finding]:
+    """Return the finding about a profile that there is not."""
+    try:
+        chosen_profiles(list(chosen))
+    except ValueError as error:
+        _name, _colon, text = str(error).partition(": saw ")
+        seen, _comma, expected = text.partition(", expected ")
+        return [
+            Finding(
+                severity=Severity.ERROR,
+                code="value-invalid",
+                host=INVENTORY,
+                message="preflight_profiles names a profile that there is not.",
+                seen=seen,
+                expected=expected,
+                fix="preflight_profiles=management",
+                variable="preflight_profiles",
+            )
+        ]
+    return []
+
+
+def gpu_facts(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what gpu_driver_check told of a host's GPUs."""
+    facts = (variables.get("ansible_facts") or {}).get("gpu")
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def collection_version() -> str:
+    """Return the version in galaxy.yml, or that of the installed collection; "" when unknown."""
+    for name, key in (("galaxy.yml", "version"), ("MANIFEST.json", "collection_info")):
+        try:
+            values = yaml.safe_load((COLLECTION_ROOT / name).read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError):
+            continue
+        found = values.get(key) if isinstance(values, Mapping) else None
+        found = found.get("version") if isinstance(found, Mapping) else found
+        if found:
+            return str(found)
+    return ""
 
 
 def terminal_width() -> int:

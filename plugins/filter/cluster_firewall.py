@@ -47,6 +47,13 @@ options:
     type: list
     elements: str
     default: []
+  profiles:
+    description:
+      - Profiles beside those that the groups make, as a list or a text with commas. V(management) opens the range of NodePorts between
+        the nodes of k3s, V(lan) all ports between all members.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -63,12 +70,14 @@ _value:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_profiles import (
+    chosen_profiles,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_rules import (
     Member,
-    PortRuleError,
     Topology,
     rules_for,
 )
@@ -82,17 +91,19 @@ def cluster_firewall(
     variables: Optional[Mapping[str, Any]] = None,
     control: Sequence[str] = ("connection",),
     developers: Sequence[str] = (),
+    profiles: Union[str, Sequence[str]] = (),
 ) -> list[dict[str, Any]]:
-    """Return the groups of clients; AnsibleFilterError says which variable is no port."""
-    topology = Topology(
-        tuple(member_of(name, hostvars[name]) for name in members),
-        groups,
-        tuple(control),
-        tuple(developers),
-    )
+    """Return the groups of clients; AnsibleFilterError says what is no port, or no profile."""
     try:
+        topology = Topology(
+            tuple(member_of(name, hostvars[name]) for name in members),
+            groups,
+            tuple(control),
+            tuple(developers),
+            tuple(chosen_profiles(profiles)),
+        )
         return rules_for(host, topology, hostvars[host] if variables is None else variables)
-    except PortRuleError as error:
+    except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 
 

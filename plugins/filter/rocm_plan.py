@@ -14,6 +14,7 @@ author: rackforge contributors (@rackforge)
 description:
   - Looks up which driver fits a release of ROCm, and whether AMD makes both for the node's operating system.
   - An error says what does not fit, and which versions do.
+  - With O(fail_on=never) that error comes back as a finding instead.
 positional: _input, facts
 options:
   _input:
@@ -27,6 +28,15 @@ options:
     description: The facts C(gpu_cluster) of M(rackforge.gpu_cluster.node_probe) and C(gpu) of M(rackforge.gpu_cluster.gpu_info), in one map.
     type: dict
     required: true
+  fail_on:
+    description: V(error) fails where the node cannot be as asked. V(never) returns the reason in C(findings), and nothing else of the plan.
+    type: str
+    choices: [error, never]
+    default: error
+  host:
+    description: The node's name in findings.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -50,6 +60,7 @@ _value:
     - C(key_url) and C(key_file), where the signing key is fetched from and written to, and C(files) that name the repositories, by path.
     - C(driver_version) and C(rocm_version), as AMD's folders are named; the first is null where the driver does not come from there.
     - C(prefix), the folder on the node in which ROCm lies.
+    - C(findings), with O(fail_on=never). Empty where the node can be as asked.
   type: dict
 """
 
@@ -61,12 +72,17 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.rocm_plan im
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.rocm_versions import RocmError
 
 
-def rocm_plan(inputs: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plan; AnsibleFilterError says what does not fit."""
+def rocm_plan(
+    inputs: Mapping[str, Any], facts: Mapping[str, Any], fail_on: str = "error", host: str = ""
+) -> dict[str, Any]:
+    """Return the plan; AnsibleFilterError says what does not fit, unless it is to be a finding."""
     try:
-        return as_plan(inputs, facts)
+        plan = as_plan(inputs, facts)
     except RocmError as error:
+        if fail_on == "never":
+            return {"findings": [error.finding(host).to_dict()]}
         raise AnsibleFilterError(str(error)) from error
+    return {**plan, "findings": []} if fail_on == "never" else plan
 
 
 class FilterModule:

@@ -55,7 +55,7 @@ def parse_ports(ports: Iterable[str], variable: str) -> tuple[tuple[str, tuple[s
         first, last = (int(match[2]), int(match[3] or match[2])) if match else (0, 0)
         if match is None or not 0 < first <= last <= LAST_PORT:
             raise FirewallError(
-                f"{variable}: saw {port!r}, expected tcp/443, udp/8472 or a range such as"
+                f"{variable}: saw {port!r}, expected tcp/443, udp/500 or a range such as"
                 " tcp/9000-9010; correct it and run again"
             )
         found.setdefault(match[1], []).append(f"{first}-{last}")

@@ -159,7 +159,11 @@ def _held_by_display(case: Case, name: str, gpus: list[Gpu]) -> Finding:
         Code.GPU_HELD_BY,
         f"The display driver {name} holds {count_gpus(len(gpus))}. Nothing can compute there "
         "until the driver of the vendor takes its place"
-        + (", which needs a boot." if required else "; the installation sees to that."),
+        + (
+            ", which needs a boot."
+            if required
+            else "; provision.yml sees to that, unless install_nvidia_driver is false."
+        ),
         seen=f"{name} at {addresses(gpus)}",
         expected="the driver of the GPU's vendor",
         fix=case.playbook() + "   (it keeps the module from loading; then boot the node)",

@@ -6,10 +6,17 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_lists import (
+    Item,
+    Slip,
+    dict_slip,
+    list_slip,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network import (
     parse_subnet,
 )
@@ -55,17 +62,31 @@ class Kind(str, enum.Enum):
     TEXT = "text"
     BOOLEAN = "boolean"
     INTEGER = "integer"
+    NUMBER = "number"
     SUBNET = "subnet"
+    LIST = "list"
+    DICT = "dict"
+    #: How many hosts at a time, as Ansible's ``serial`` takes it: a number, a percentage, a list.
+    BATCH = "batch"
 
 
 @dataclass(frozen=True)
 class Input:
-    """A variable that the playbooks or roles read; ``meaning`` is for docs/variables.md."""
+    """A variable that the playbooks or roles read; ``meaning`` is for docs/variables.md.
+
+    ``low`` and ``high`` bound a number; both belong to it. ``choices`` of a list are those of each
+    element. ``takes_text`` says that a list may be written as a text with commas, and a map as
+    JSON, since whatever reads it splits it. ``items`` are the keys of each map in a list of maps.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
     choices: tuple[str, ...] = ()
     meaning: str = field(default="", compare=False)
+    low: Optional[float] = None
+    high: Optional[float] = None
+    takes_text: bool = False
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,19 +103,131 @@ def judge_value(known: Input, value: Any) -> Optional[Refusal]:
     """Return why ``known`` does not accept ``value``, or None when it does (or is not set)."""
     if value is None:
         return None
+    judge = _JUDGES.get(known.kind)
+    refusal = judge(known, value) if judge else None
+    if refusal or known.kind is Kind.LIST:
+        return refusal
+    return _judge_choice(known, value)
+
+
+def _judge_choice(known: Input, value: Any) -> Optional[Refusal]:
+    if not known.choices or str(value) in known.choices:
+        return None
+    meant = closest_name(str(value), known.choices) or known.choices[0]
+    expected = f"one of {', '.join(known.choices)}"
+    return _invalid(known, value, expected, meant)
+
+
+def _invalid(known: Input, value: Any, expected: str, good: str) -> Refusal:
+    return Refusal("value-invalid", f"{known.name}={value}", expected, f"{known.name}={good}")
+
+
+def _judge_boolean(known: Input, value: Any) -> Optional[Refusal]:
+    if is_boolean(value):
+        return None
     seen = f"{known.name}={value}"
-    if known.kind is Kind.BOOLEAN and not is_boolean(value):
-        return Refusal("boolean-as-word", seen, "true or false", f"{known.name}=true")
-    if known.kind is Kind.INTEGER and not is_integer(value):
-        return Refusal("value-invalid", seen, "a whole number", f"{known.name}=NUMBER")
-    if known.kind is Kind.SUBNET and value != "" and parse_subnet(str(value)) is None:
-        expected = "an IPv4 network with its prefix length"
-        return Refusal("value-invalid", seen, expected, f"{known.name}=198.18.0.0/24")
-    if known.choices and str(value) not in known.choices:
-        meant = closest_name(str(value), known.choices) or known.choices[0]
-        expected = f"one of {', '.join(known.choices)}"
-        return Refusal("value-invalid", seen, expected, f"{known.name}={meant}")
+    return Refusal("boolean-as-word", seen, "true or false", f"{known.name}=true")
+
+
+def _judge_number(known: Input, value: Any) -> Optional[Refusal]:
+    whole = known.kind is Kind.INTEGER
+    number = number_of(value, whole)
+    if number is not None and _is_within(known, number):
+        return None
+    noun = "a whole number" if whole else "a number"
+    return _invalid(known, value, f"{noun}{_describe_bounds(known)}", _good_number(known))
+
+
+def _is_within(known: Input, number: float) -> bool:
+    return (known.low is None or number >= known.low) and (
+        known.high is None or number <= known.high
+    )
+
+
+def _describe_bounds(known: Input) -> str:
+    """Return " from 1 to 9", as the end of a sentence; nothing without bounds."""
+    if known.low is None and known.high is None:
+        return ""
+    if known.high is None:
+        return f", {known.low:g} or more"
+    if known.low is None:
+        return f", at most {known.high:g}"
+    return f" from {known.low:.12g} to {known.high:.12g}"
+
+
+def _good_number(known: Input) -> str:
+    return f"{known.low:g}" if known.low is not None and known.high is None else "NUMBER"
+
+
+def number_of(value: Any, whole: bool = True) -> Optional[float]:
+    """Return the number that ``value`` is, or that a text writes; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    pattern = r"[+-]?[0-9]{1,15}" if whole else r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?"
+    if isinstance(value, str):
+        return float(value) if re.fullmatch(pattern, value.strip(), re.ASCII) else None
+    if isinstance(value, int):
+        return float(value) if abs(value) < 1e15 else None
+    return value if isinstance(value, float) and not whole else None
+
+
+def _judge_subnet(known: Input, value: Any) -> Optional[Refusal]:
+    if value == "":
+        return None
+    network = parse_subnet(str(value))
+    if network is None:
+        return _invalid(known, value, "an IPv4 network with its prefix length", "198.18.0.0/24")
+    if network.prefixlen == network.max_prefixlen:
+        expected = f"a network of several nodes, so a prefix shorter than {network.prefixlen}"
+        return _invalid(known, value, expected, f"{network.supernet(new_prefix=24)}")
     return None
+
+
+def _judge_batch(known: Input, value: Any) -> Optional[Refusal]:
+    """Return why ``value`` is no size of a batch: at least one node, as a number or share."""
+    parts = value if isinstance(value, (list, tuple)) and value else [value]
+    if all(_is_batch(each) for each in parts):
+        return None
+    return _invalid(known, value, "a number of nodes, 1 or more, or 1% to 100%", "1")
+
+
+def _is_batch(value: Any) -> bool:
+    text = str(value).strip()
+    number = number_of(text[:-1] if text.endswith("%") else value)
+    if number is None or number < 1:
+        return False
+    return number <= 100 or not text.endswith("%")
+
+
+def _judge_list(known: Input, value: Any) -> Optional[Refusal]:
+    return _slipped(known, list_slip(value, known.takes_text, known.items, known.choices))
+
+
+def _judge_dict(known: Input, value: Any) -> Optional[Refusal]:
+    return _slipped(known, dict_slip(value, known.takes_text))
+
+
+def _slipped(known: Input, slip: Optional[Slip]) -> Optional[Refusal]:
+    """Return the refusal of a slip, with the line that is right where the value was written."""
+    if slip is None:
+        return None
+    if slip.is_quoted:
+        fix = f"{known.name}={slip.good}   (below [all:vars], without quotes around it)"
+    else:
+        fix = f'{known.name}="{slip.good}"   (below [all:vars] without the outer quotes)'
+    code = "list-as-text" if slip.is_text else "value-invalid"
+    return Refusal(code, f"{known.name}{slip.seen}", slip.expected, fix)
+
+
+_JUDGES: Mapping[Kind, Callable[[Input, Any], Optional[Refusal]]] = {
+    Kind.BOOLEAN: _judge_boolean,
+    Kind.INTEGER: _judge_number,
+    Kind.NUMBER: _judge_number,
+    Kind.SUBNET: _judge_subnet,
+    Kind.BATCH: _judge_batch,
+    Kind.LIST: _judge_list,
+    Kind.DICT: _judge_dict,
+}
 
 
 def is_boolean(value: Any) -> bool:
@@ -102,13 +235,6 @@ def is_boolean(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("true", "false")
     return isinstance(value, bool)
-
-
-def is_integer(value: Any) -> bool:
-    """Return whether ``value`` is a whole number, or a text that writes one."""
-    if isinstance(value, str):
-        return value.strip().lstrip("-").isdigit()
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def meant_input(

@@ -19,6 +19,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding impo
     plural,
     sort_findings,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_check import check_inputs
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_ports import check_ports
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (
     Refusal,
     closest_name,
@@ -27,6 +29,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules 
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
     HEAD,
+    K3S_AGENT,
+    K3S_SERVER,
     WORKER,
     Host,
     Inventory,
@@ -37,6 +41,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_check i
     check_probes,
     check_unique_addresses,
     check_unique_hostnames,
+    check_unique_machines,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
+    K3S,
+    RAY,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.probe_reason import (
     UNREACHABLE_CODES,
@@ -49,11 +58,14 @@ def check_inventory(inventory: Inventory) -> list[Finding]:
         *check_values(inventory),
         *check_names(inventory),
         *check_password_name(inventory),
+        *check_inputs(inventory),
+        *check_ports(inventory),
     ]
     names = [host.name for host in inventory.nodes]
     return sort_findings(
         [
             *check_heads(inventory),
+            *check_k3s_servers(inventory),
             *check_groups(inventory),
             *check_limit(inventory),
             *merge_common(per_host, names),
@@ -62,6 +74,7 @@ def check_inventory(inventory: Inventory) -> list[Finding]:
             *check_clocks(inventory),
             *check_unique_addresses(inventory),
             *check_unique_hostnames(inventory),
+            *check_unique_machines(inventory),
         ]
     )
 
@@ -79,9 +92,13 @@ def is_fatal(finding: Finding, inventory: Inventory, tolerate_unreachable: bool 
 
 
 def check_heads(inventory: Inventory) -> list[Finding]:
-    """Return a finding unless the group of the head has exactly one host."""
+    """Return a finding unless the group of the head has exactly one host, as a Ray cluster needs.
+
+    An inventory that is for nothing at all is taken for one of a Ray cluster.
+    """
     heads = inventory.heads
-    if len(heads) == 1:
+    is_without = bool(inventory.hosts and inventory.profiles) and RAY not in inventory.profiles
+    if len(heads) == 1 or is_without:
         return []
     if not inventory.hosts:
         return [
@@ -118,6 +135,41 @@ def check_heads(inventory: Inventory) -> list[Finding]:
             seen=f"{HEAD}: {join_names(names)}",
             expected=f"exactly one host in {HEAD}",
             fix=f"leave {names[0]} in [{HEAD}] and move {join_names(names[1:])} to [{WORKER}]",
+        )
+    ]
+
+
+def check_k3s_servers(inventory: Inventory) -> list[Finding]:
+    """Return a finding unless a k3s cluster has one server, or an odd number from three."""
+    names = [host.name for host in inventory.k3s_servers]
+    if K3S not in inventory.profiles or len(names) % 2:
+        return []
+    if not names:
+        candidates = inventory.nodes or inventory.hosts
+        line = f": {candidates[0].name}" if candidates else ""
+        return [
+            Finding(
+                severity=Severity.ERROR,
+                code="k3s-server-missing",
+                host=INVENTORY,
+                message=f"No host is in the group {K3S_SERVER}, so agents would have no server.",
+                seen=f"{K3S_SERVER} has no host",
+                expected=f"one host in {K3S_SERVER}, or an odd number from three",
+                fix=f"[{K3S_SERVER}] with one line below it{line}",
+            )
+        ]
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="k3s-server-even",
+            host=INVENTORY,
+            message=(
+                f"{plural(len(names), 'host')} are in the group {K3S_SERVER}: etcd survives no"
+                f" more failures than with {len(names) - 1}."
+            ),
+            seen=f"{K3S_SERVER}: {join_names(names)}",
+            expected=f"one host in {K3S_SERVER}, or an odd number from three",
+            fix=f"leave {len(names) - 1} in [{K3S_SERVER}] and move {names[-1]} to [{K3S_AGENT}]",
         )
     ]
 
@@ -171,20 +223,34 @@ def _misspelt_group(inventory: Inventory, name: str) -> Optional[Finding]:
 
 
 def check_limit(inventory: Inventory) -> list[Finding]:
-    """Return a finding when --limit leaves the head out: every node must learn its address."""
-    return [
-        Finding(
-            severity=Severity.ERROR,
-            code="head-outside-limit",
-            host=host.name,
-            message=f"--limit leaves out the head {host.name}, which every node depends on.",
-            seen=f"--limit {inventory.limit}" if inventory.limit else "a play without the head",
-            expected="a limit that includes the head",
-            fix=f"--limit '{inventory.limit or 'HOSTS'},{host.name}'",
-        )
+    """Return findings when --limit leaves out the head, or all servers of k3s.
+
+    Every node must learn their address.
+    """
+    findings = [
+        _outside_limit(inventory, host, "head-outside-limit", "head")
         for host in inventory.heads
         if not host.in_play
     ]
+    servers = inventory.k3s_servers
+    if servers and not any(host.in_play for host in servers):
+        findings.append(
+            _outside_limit(inventory, servers[0], "k3s-server-outside-limit", "k3s server")
+        )
+    return findings
+
+
+def _outside_limit(inventory: Inventory, host: Host, code: str, what: str) -> Finding:
+    """Return the finding about the head, or the server, that a limit leaves out."""
+    return Finding(
+        severity=Severity.ERROR,
+        code=code,
+        host=host.name,
+        message=f"--limit leaves out the {what} {host.name}, which every node depends on.",
+        seen=f"--limit {inventory.limit}" if inventory.limit else f"a play without the {what}",
+        expected=f"a limit that includes the {what}",
+        fix=f"--limit '{inventory.limit or 'HOSTS'},{host.name}'",
+    )
 
 
 def check_values(inventory: Inventory) -> list[Finding]:

@@ -11,9 +11,14 @@ from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import Input
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
+    CLUSTER_GROUPS,
+)
 
 HEAD = "ray_head"
 WORKER = "ray_worker"
+K3S_SERVER = "k3s_server"
+K3S_AGENT = "k3s_agent"
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,12 @@ class Inventory:
     hosts: tuple[Host, ...]
     inputs: Mapping[str, Input]
     group_names: frozenset[str] = frozenset()
-    cluster_groups: tuple[str, ...] = (HEAD, WORKER)
+    cluster_groups: tuple[str, ...] = CLUSTER_GROUPS
     # Names that belong to the owner of the inventory, however much they look like ours.
     own_names: frozenset[str] = frozenset()
     limit: str = ""
+    # What the nodes are for: ray, k3s, k3s-ha, management, monitoring, lan (see port_catalogue).
+    profiles: frozenset[str] = frozenset({"ray"})
 
     @property
     def nodes(self) -> tuple[Host, ...]:
@@ -66,3 +73,8 @@ class Inventory:
     def heads(self) -> tuple[Host, ...]:
         """Return the hosts of the head's group."""
         return tuple(host for host in self.hosts if HEAD in host.groups)
+
+    @property
+    def k3s_servers(self) -> tuple[Host, ...]:
+        """Return the hosts of the group of k3s servers."""
+        return tuple(host for host in self.hosts if K3S_SERVER in host.groups)

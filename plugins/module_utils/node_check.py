@@ -67,10 +67,15 @@ def _check_address(host: Host, facts: Mapping[str, Any]) -> Optional[Finding]:
     if not problem:
         return None
     fixes = {
+        "interface-down": (
+            'ansible -i inv.ini -b -m ansible.builtin.command -a "ip link set {iface} up" {host}'
+        ),
         "my-iface-without-address": "give {iface} an address, or take {ok}: {host} my_iface={ok}",
         "address-outside-subnet": "{host} my_iface={ok}   (or correct cluster_subnet)",
         "no-address-in-subnet": "correct cluster_subnet, or choose: {host} my_iface={ok}",
-        "iproute2-missing": "ansible -b -m ansible.builtin.package -a name=iproute2 {host}",
+        "iproute2-missing": (
+            "ansible -i inv.ini -b -m ansible.builtin.package -a name=iproute2 {host}"
+        ),
     }
     values = {
         "host": host.name,
@@ -114,6 +119,12 @@ def _check_python(host: Host, facts: Mapping[str, Any]) -> Optional[Finding]:
     return None
 
 
+def pattern_of(inventory: Inventory) -> str:
+    """Return how Ansible is told of every node: the groups that have hosts, with colons between."""
+    filled = {group for host in inventory.nodes for group in host.groups}
+    return ":".join(group for group in inventory.cluster_groups if group in filled)
+
+
 def check_clocks(inventory: Inventory) -> list[Finding]:
     """Return a warning for each clock that follows no time source, one when none does."""
     probed = [host for host in inventory.nodes if host.probe is not None and host.probe.facts]
@@ -123,7 +134,7 @@ def check_clocks(inventory: Inventory) -> list[Finding]:
         if host.probe and host.probe.facts.get("clock_synchronised") is False
     ]
     if len(adrift) > 1 and len(adrift) == len(probed):
-        return [_clock_adrift(ALL_HOSTS, ":".join(inventory.cluster_groups))]
+        return [_clock_adrift(ALL_HOSTS, pattern_of(inventory))]
     return [_clock_adrift(name, name) for name in adrift]
 
 
@@ -136,7 +147,7 @@ def _clock_adrift(host: str, pattern: str) -> Finding:
         message="The clock follows no time source, so it will drift.",
         seen="NTPSynchronized=no",
         expected="a clock that chrony or systemd-timesyncd keeps right",
-        fix=f"ansible -b -m ansible.builtin.package -a name=chrony {pattern}",
+        fix=f"ansible -i inv.ini -b -m ansible.builtin.package -a name=chrony {pattern}",
     )
 
 
@@ -150,10 +161,72 @@ def check_unique_addresses(inventory: Inventory) -> list[Finding]:
     return [_shared_address(address, hosts) for address, hosts in holders.items() if len(hosts) > 1]
 
 
+def _machine_id(host: Host) -> str:
+    """Return the machine id of a host, "" where it has none yet."""
+    found = str(host.probe.facts.get("machine_id") or "") if host.probe else ""
+    return "" if found == "uninitialized" else found
+
+
 def _is_one_machine(hosts: Sequence[Host]) -> bool:
-    """Return whether ``hosts`` are names of one machine, as its machine id says."""
-    machines = {str(host.probe.facts.get("machine_id", "")) for host in hosts if host.probe}
-    return len(machines) == 1 and machines != {""}
+    """Return whether ``hosts`` are names of one machine.
+
+    Clones share the machine id, but neither the boot nor all addresses. Containers of one machine
+    share the boot.
+    """
+    machines = {_machine_id(host) for host in hosts}
+    if len(machines) != 1 or machines == {""}:
+        return False
+    facts = [host.probe.facts for host in hosts if host.probe]
+    boots = {str((each.get("system") or {}).get("boot_id") or "") for each in facts} - {""}
+    return len(boots) < 2 and len({_all_addresses(each) for each in facts}) == 1
+
+
+def _all_addresses(facts: Mapping[str, Any]) -> frozenset[str]:
+    """Return every address that a machine's interfaces have."""
+    return frozenset(
+        str(address)
+        for interface in facts.get("interfaces") or ()
+        for address in interface.get("addresses") or ()
+    )
+
+
+def check_unique_machines(inventory: Inventory) -> list[Finding]:
+    """Return a finding for each machine id that several machines have, or one under two names."""
+    holders: dict[str, list[Host]] = {}
+    for host in inventory.nodes:
+        if _machine_id(host):
+            holders.setdefault(_machine_id(host), []).append(host)
+    found = []
+    for hosts in holders.values():
+        if len(hosts) > 1 and not _is_one_machine(hosts):
+            found.append(_shared_machine_id([host.name for host in hosts]))
+        elif len(_node_addresses(hosts)) > 1:
+            found.append(_shared_address(" and ".join(_node_addresses(hosts)), hosts))
+    return found
+
+
+def _node_addresses(hosts: Sequence[Host]) -> list[str]:
+    """Return the node addresses of ``hosts``, each once."""
+    found = (host.probe.facts.get("node_address") for host in hosts if host.probe)
+    return sorted({str(address) for address in found if address})
+
+
+def _shared_machine_id(names: Sequence[str]) -> Finding:
+    """Return the finding for machines with one machine id."""
+    return Finding(
+        severity=Severity.ERROR,
+        code="machine-id-doubled",
+        host=names[0],
+        message=(
+            f"{join_names(names)} are machines of their own with one machine id, as clones have it:"
+            " DHCP and Kubernetes take them for one."
+        ),
+        seen=f"one /etc/machine-id on {join_names(names)}",
+        expected="a machine id of its own for each machine",
+        fix="ansible -i inv.ini -b -m ansible.builtin.shell -a 'rm -f /etc/machine-id"
+        " /var/lib/dbus/machine-id && systemd-machine-id-setup && systemctl reboot' "
+        f"{':'.join(names[1:])}",
+    )
 
 
 def _shared_address(address: str, hosts: Sequence[Host]) -> Finding:
@@ -204,5 +277,5 @@ def _shared_hostname(hostname: str, names: Sequence[str]) -> Finding:
         message=f"{join_names(names)} call themselves by one name.",
         seen=f"hostname {hostname} on {join_names(names)}",
         expected="a hostname of its own for each node",
-        fix=f"ansible -b -m ansible.builtin.hostname -a name={names[-1]} {names[-1]}",
+        fix=f"ansible -i inv.ini -b -m ansible.builtin.hostname -a name={names[-1]} {names[-1]}",
     )

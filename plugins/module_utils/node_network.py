@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
+#: States of an interface that carries nothing: switched off, or without carrier.
+DOWN = frozenset({"DOWN", "LOWERLAYERDOWN"})
+
 
 @dataclass(frozen=True)
 class Interface:
@@ -164,6 +167,13 @@ def _address_on(
             message=f"The node has no interface {name}.",
             seen=describe_interfaces(interfaces),
             expected=f"an interface {name}, as my_iface says",
+        )
+    if not interface.addresses and interface.state in DOWN:
+        return AddressProblem(
+            code="interface-down",
+            message=f"The interface {name} is down, and has no IPv4 address.",
+            seen=f"{name}: state {interface.state}; {describe_interfaces(interfaces)}",
+            expected=f"{name} up, with an IPv4 address",
         )
     if not interface.addresses:
         return AddressProblem(

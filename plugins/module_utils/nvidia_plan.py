@@ -32,6 +32,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.pinned_packa
     has_version,
     upstream,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.plan_refusal import PlanError
 
 #: A driver's package is called like one and has a driver's version: 580.95.05, and not 1.17.8 as
 #: the container toolkit has, nor 20220217 as Debian's helpers have.
@@ -45,10 +46,6 @@ _BESIDE = re.compile(
 )
 _FABRIC = re.compile(r"nvidia-fabric-?manager")
 _RUNFILE = re.compile(r"NVIDIA-Linux-[a-z0-9_]+-(\d{3}\.\d+(?:\.\d+)?)(?:-[a-z0-9-]+)?\.run$")
-
-
-class PlanError(Exception):
-    """The node cannot be as asked; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +130,21 @@ def make_plan(wish: Wish, seen: Seen) -> Plan:
         return Plan("owner", f"the driver {_present(seen)} that was here stays", version=None)
     module, problem = choose_kernel_module(ids, wish.kernel_module, wish.version or wish.branch)
     if module is None:
-        raise PlanError(f"{problem}. Nothing was changed")
+        raise _unfit(wish, problem)
     return _install(wish, seen, module)
+
+
+def _unfit(wish: Wish, problem: str) -> PlanError:
+    """Return the error about GPUs that the wanted module or branch does not drive."""
+    text = f"{problem}. Nothing was changed"
+    if problem.startswith("nvidia_kernel_module="):
+        variable, fix = "nvidia_kernel_module", "nvidia_kernel_module=auto"
+        return PlanError(text, "kernel-module-unfit", variable, fix)
+    if problem.startswith("driver branch"):
+        fix = "nvidia_driver_branch=580   (and no nvidia_driver_version)"
+        return PlanError(text, "driver-branch-unfit", named(wish), fix)
+    fix = "has_gpu=false   (for this node; or take out the GPU that is named)"
+    return PlanError(text, "unsupported-generation", "has_gpu", fix)
 
 
 def _install(wish: Wish, seen: Seen, module: str) -> Plan:
@@ -149,7 +159,13 @@ def _install(wish: Wish, seen: Seen, module: str) -> Plan:
     going = _going(wish, seen, names, wanted)
     strange = bool(_versions(seen) or seen.has_runfile) and not seen.ours
     if strange and not wish.replace:
-        raise PlanError(_explain_replacement(wish, seen, going, names))
+        raise PlanError(
+            _explain_replacement(wish, seen, going, names),
+            "driver-not-ours",
+            "nvidia_replace_driver",
+            "nvidia_replace_driver=true   (for this node; or bring its driver in order, with "
+            "install_nvidia_driver=false)",
+        )
     _check_secure_boot(seen)
     _check_names(wish, names)
     if fabric:
@@ -177,18 +193,41 @@ def _check_wish(wish: Wish) -> None:
     if problem:
         raise PlanError(
             f"nvidia_driver_min_version and nvidia_driver_max_version: {problem}. Nothing was "
-            "changed"
+            "changed",
+            "range-invalid",
+            "nvidia_driver_min_version",
+            "nvidia_driver_min_version=530 nvidia_driver_max_version=590",
         )
-    asked = wish.version or wish.branch
-    named = "nvidia_driver_version" if wish.version else "nvidia_driver_branch"
+    asked, name = wish.version or wish.branch, named(wish)
     version = parse_version(asked)
     if version is None:
-        raise PlanError(f"{named} is '{asked}', expected such as 580.95.05 or 580")
-    if position(version, wish.lowest, wish.highest) is not Position.INSIDE:
         raise PlanError(
-            f"{named} is {asked}, expected {describe_range(wish.lowest, wish.highest)} "
-            "(nvidia_driver_min_version, nvidia_driver_max_version). Nothing was changed"
+            f"{name} is '{asked}', expected such as 580.95.05 or 580",
+            "value-invalid",
+            name,
+            "nvidia_driver_branch=580   (and no nvidia_driver_version)",
         )
+    where = position(version, wish.lowest, wish.highest)
+    if where is not Position.INSIDE:
+        raise PlanError(
+            f"{name} is {asked}, expected {describe_range(wish.lowest, wish.highest)} "
+            "(nvidia_driver_min_version, nvidia_driver_max_version). Nothing was changed",
+            "driver-choice-outside-range",
+            name,
+            f"nvidia_driver_branch=580   (or {_widened(version, where)}, if your software runs "
+            "with it)",
+        )
+
+
+def named(wish: Wish) -> str:
+    """Return the input that says which driver is wanted."""
+    return "nvidia_driver_version" if wish.version else "nvidia_driver_branch"
+
+
+def _widened(version: Sequence[int], where: Position) -> str:
+    """Return the bound that lets a version in."""
+    bound = "min" if where is Position.BELOW else "max"
+    return f"nvidia_driver_{bound}_version={version[0]}"
 
 
 def _versions(seen: Seen) -> list[str]:
@@ -219,13 +258,20 @@ def _existing(wish: Wish, seen: Seen) -> Plan:
     if not _versions(seen):
         raise PlanError(
             f"{said}: saw no driver, expected {bounds}. Nothing was changed; install one yourself, "
-            "or set install_nvidia_driver=true for this node"
+            "or set install_nvidia_driver=true for this node",
+            "driver-missing",
+            "install_nvidia_driver",
+            f"install_nvidia_driver=true   (for this node; or install a driver of {bounds} on it)",
         )
     if _outside(wish, seen):
         raise PlanError(
             f"{said}: saw driver {_present(seen)}, expected {bounds}. Nothing was changed; bring "
             "another one yourself, widen nvidia_driver_min_version and nvidia_driver_max_version, "
-            "or set install_nvidia_driver=true and nvidia_replace_driver=true for this node"
+            "or set install_nvidia_driver=true and nvidia_replace_driver=true for this node",
+            "driver-outside-range",
+            "install_nvidia_driver",
+            "install_nvidia_driver=true nvidia_replace_driver=true   (for this node; or bring "
+            f"another driver of {bounds} on it)",
         )
     return Plan("owner", f"driver {_present(seen)} is the owner's")
 
@@ -281,7 +327,10 @@ def _check_secure_boot(seen: Seen) -> None:
         "Secure Boot is on, and the kernel refuses modules that are built on this node until their "
         "key is enrolled. Nothing was changed. Switch Secure Boot off in the firmware, or make the "
         "key and enrol it: 'dkms generate_mok', 'mokutil --import /var/lib/dkms/mok.pub', boot, "
-        "and say yes on the console; then run this again"
+        "and say yes on the console; then run this again",
+        "secure-boot-unsigned",
+        fix="dkms generate_mok; mokutil --import /var/lib/dkms/mok.pub   (on the node; then boot "
+        "it and confirm the key at its console, or switch Secure Boot off in the firmware)",
     )
 
 
@@ -289,7 +338,10 @@ def _check_names(wish: Wish, names: Sequence[str]) -> None:
     if not names and wish.source != "runfile":
         raise PlanError(
             f"nvidia_driver_source={wish.source}: no package names are known for this system. "
-            "Nothing was changed; set nvidia_driver_source=repository or nvidia_driver_packages"
+            "Nothing was changed; set nvidia_driver_source=repository or nvidia_driver_packages",
+            "driver-packages-unknown",
+            "nvidia_driver_source",
+            "nvidia_driver_source=repository",
         )
 
 
@@ -305,5 +357,9 @@ def _check_fabric_manager(wish: Wish, seen: Seen, wanted: str) -> None:
         f"nvidia_fabric_manager={wish.fabric_manager}: saw {seen.gpu.nvswitches} NVSwitch bridges "
         f"and no fabric manager of {wanted}, and nvidia_driver_source={wish.source} has none. "
         "Nothing was changed. Set nvidia_driver_source=repository, install "
-        f"nvidia-fabricmanager of {wanted} yourself, or set nvidia_fabric_manager=absent"
+        f"nvidia-fabricmanager of {wanted} yourself, or set nvidia_fabric_manager=absent",
+        "fabric-manager-missing",
+        "nvidia_fabric_manager",
+        "nvidia_driver_source=repository   (or install nvidia-fabricmanager yourself, or "
+        "nvidia_fabric_manager=absent)",
     )

@@ -4,28 +4,70 @@
 
 """The one list of ports: which service listens where, and who must reach it.
 
-Firewall rules, reserved local ports, the flags of ``ray start`` and docs/ports.md derive from
-this list. Role defaults repeat the numbers because people read them; a contract test holds both
-equal. The numbers are those of the Neutree static node cluster document unless a row says
-otherwise.
+Firewall rules, the port mesh of preflight, reserved local ports, the flags of ``ray start`` and
+docs/ports.md derive from this list. Role defaults repeat the numbers because people read them; a
+contract test holds both equal. Every row names the document that its numbers are from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+#: The groups of an inventory whose hosts are nodes.
+CLUSTER_GROUPS = (
+    "ray_head",
+    "ray_worker",
+    "k3s_server",
+    "k3s_agent",
+    "monitoring",
+    "registry",
+)
+
+#: Names that stand for the hosts of several groups.
+EVERY_NODE = "every node"
+RAY_NODES = "ray nodes"
+K3S_NODES = "k3s nodes"
+EXPANSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        EVERY_NODE: CLUSTER_GROUPS,
+        RAY_NODES: ("ray_head", "ray_worker"),
+        K3S_NODES: ("k3s_server", "k3s_agent"),
+    }
+)
 
 #: Clients that are not groups of the inventory.
 CONTROL_NODE = "control node"
-EVERY_NODE = "every node"
 DEVELOPERS = "developers"
+USERS = "users"
+ITSELF = "itself"
+
+#: What nodes are for. ``ANY`` marks a row that holds whatever they are for.
+ANY = "any"
+RAY = "ray"
+K3S = "k3s"
+K3S_HA = "k3s-ha"
+MANAGEMENT = "management"
+MONITORING = "monitoring"
+LAN = "lan"
+PROFILES = (RAY, K3S, K3S_HA, MANAGEMENT, MONITORING, LAN)
+
+#: The documents.
+NEUTREE = "Neutree static node clusters"
+CONVECTHUB = "ConvectHub on-prem"
+AIGRID = "AIGr.id management cluster"
+VAST = "Vast LAN clusters"
 
 
 @dataclass(frozen=True)
 class Port:
     """A listener (one port or an inclusive range) and who must reach it.
 
-    ``role`` is the group that listens, or ``EVERY_NODE``. ``variable`` (and ``last_variable`` for
-    the end of a range) names the role default that moves it.
+    ``role`` is the group that listens, or a name of ``EXPANSIONS``. ``variable`` (and
+    ``last_variable`` for the end of a range) names the role default that moves it; a row without
+    one cannot be moved. ``alias`` is another document's name of the variable. ``is_login`` marks
+    the port by which Ansible comes: the login proves it and no firewall of ours closes it.
     """
 
     name: str
@@ -37,87 +79,116 @@ class Port:
     protocol: str = "tcp"
     last: int = 0
     last_variable: str = ""
+    profile: str = RAY
+    source: str = ""
+    alias: str = ""
+    is_login: bool = False
 
     @property
     def end(self) -> int:
         """The last port of the range; the port itself when it is not a range."""
         return self.last or self.number
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The inputs that move it."""
+        return tuple(name for name in (self.variable, self.last_variable, self.alias) if name)
+
 
 CATALOGUE: tuple[Port, ...] = (
     Port(
-        "ray-metrics",
+        "ssh",
         EVERY_NODE,
+        22,
+        "ansible_port",
+        (CONTROL_NODE,),
+        "Login (os_base_ssh_port moves it); the login itself proves it, so the mesh leaves it out",
+        profile=ANY,
+        source=f"{NEUTREE}, {CONVECTHUB}",
+        is_login=True,
+    ),
+    Port(
+        "ray-metrics",
+        RAY_NODES,
         54311,
         "ray_metrics_export_port",
         (CONTROL_NODE,),
         "Ray node metrics (Prometheus)",
+        source=NEUTREE,
     ),
     Port(
         "ray-autoscaler-metrics",
-        EVERY_NODE,
+        RAY_NODES,
         44217,
         "ray_autoscaler_metrics_port",
         (CONTROL_NODE,),
         "Ray autoscaler metrics (Prometheus); Ray listens on the head only",
+        source=NEUTREE,
     ),
     Port(
         "ray-dashboard-metrics",
-        EVERY_NODE,
+        RAY_NODES,
         44227,
         "ray_dashboard_metrics_port",
         (CONTROL_NODE,),
         "Ray dashboard metrics (Prometheus); Ray listens on the head only",
+        source=NEUTREE,
     ),
     Port(
         "ray-workers",
-        EVERY_NODE,
+        RAY_NODES,
         10002,
         "ray_min_worker_port",
-        (EVERY_NODE,),
+        (RAY_NODES,),
         "Ray worker processes: data exchange between tasks and actors",
         last=20000,
         last_variable="ray_max_worker_port",
+        source=NEUTREE,
     ),
     Port(
         "ray-node-manager",
-        EVERY_NODE,
+        RAY_NODES,
         8077,
         "ray_node_manager_port",
-        (EVERY_NODE,),
+        (RAY_NODES,),
         "Ray node manager (raylet)",
+        source=NEUTREE,
     ),
     Port(
         "ray-object-manager",
-        EVERY_NODE,
+        RAY_NODES,
         8076,
         "ray_object_manager_port",
-        (EVERY_NODE,),
+        (RAY_NODES,),
         "Ray object manager: objects moving between nodes",
+        source=NEUTREE,
     ),
     Port(
         "ray-runtime-env-agent",
-        EVERY_NODE,
+        RAY_NODES,
         56999,
         "ray_runtime_env_agent_port",
-        (EVERY_NODE,),
+        (RAY_NODES,),
         "Ray runtime environment agent",
+        source=NEUTREE,
     ),
     Port(
         "ray-dashboard-agent",
-        EVERY_NODE,
+        RAY_NODES,
         52365,
         "ray_dashboard_agent_port",
         ("ray_head",),
         "Ray dashboard agent, HTTP",
+        source=NEUTREE,
     ),
     Port(
         "ray-dashboard-agent-grpc",
-        EVERY_NODE,
+        RAY_NODES,
         8078,
         "ray_dashboard_agent_grpc_port",
         ("ray_head",),
         "Ray dashboard agent, gRPC",
+        source=NEUTREE,
     ),
     Port(
         "ray-dashboard",
@@ -126,6 +197,7 @@ CATALOGUE: tuple[Port, ...] = (
         "ray_dashboard_port",
         (CONTROL_NODE,),
         "Ray dashboard and jobs API",
+        source=NEUTREE,
     ),
     Port(
         "ray-dashboard-grpc",
@@ -134,6 +206,7 @@ CATALOGUE: tuple[Port, ...] = (
         "ray_dashboard_grpc_port",
         (CONTROL_NODE,),
         "Ray dashboard, gRPC; newer Ray (seen absent from 2.49.2) no longer has it",
+        source=NEUTREE,
     ),
     Port(
         "ray-serve",
@@ -142,6 +215,7 @@ CATALOGUE: tuple[Port, ...] = (
         "ray_serve_port",
         (CONTROL_NODE,),
         "Ray Serve HTTP: the inference service",
+        source=NEUTREE,
     ),
     Port(
         "ray-gcs",
@@ -150,6 +224,7 @@ CATALOGUE: tuple[Port, ...] = (
         "ray_gcs_port",
         ("ray_worker",),
         "Ray global control store",
+        source=NEUTREE,
     ),
     Port(
         "ray-client",
@@ -158,6 +233,151 @@ CATALOGUE: tuple[Port, ...] = (
         "ray_client_port",
         (DEVELOPERS,),
         "Ray client (ray://)",
+        source=NEUTREE,
+    ),
+    Port(
+        "k3s-api",
+        "k3s_server",
+        6443,
+        "k3s_api_port",
+        (K3S_NODES,),
+        "Kubernetes API",
+        profile=K3S,
+        source=f"{CONVECTHUB}, {AIGRID}",
+    ),
+    Port(
+        "k3s-vxlan",
+        K3S_NODES,
+        8472,
+        "",
+        (K3S_NODES,),
+        "flannel: traffic between pods of different nodes (VXLAN)",
+        protocol="udp",
+        profile=K3S,
+        source=CONVECTHUB,
+    ),
+    Port(
+        "k3s-kubelet",
+        K3S_NODES,
+        10250,
+        "",
+        (K3S_NODES,),
+        "kubelet: metrics, logs and exec; inside the default range of Ray's workers",
+        profile=K3S,
+        source=f"{CONVECTHUB}, {AIGRID}",
+    ),
+    Port(
+        "k3s-http",
+        K3S_NODES,
+        80,
+        "k3s_http_port",
+        (USERS,),
+        "Ingress, HTTP",
+        profile=K3S,
+        source=CONVECTHUB,
+        alias="http_port",
+    ),
+    Port(
+        "k3s-https",
+        K3S_NODES,
+        443,
+        "k3s_https_port",
+        (USERS,),
+        "Ingress, HTTPS",
+        profile=K3S,
+        source=CONVECTHUB,
+        alias="https_port",
+    ),
+    Port(
+        "k3s-etcd",
+        "k3s_server",
+        2379,
+        "",
+        ("k3s_server",),
+        "Embedded etcd: clients and peers, with more than one server",
+        last=2380,
+        profile=K3S_HA,
+        source=f"{CONVECTHUB}, {AIGRID}",
+    ),
+    Port(
+        "kube-controller-manager",
+        "k3s_server",
+        10257,
+        "",
+        (ITSELF,),
+        "Controller manager: metrics; inside the default range of Ray's workers",
+        profile=MANAGEMENT,
+        source=AIGRID,
+    ),
+    Port(
+        "kube-scheduler",
+        "k3s_server",
+        10259,
+        "",
+        (ITSELF,),
+        "Scheduler: metrics; inside the default range of Ray's workers",
+        profile=MANAGEMENT,
+        source=AIGRID,
+    ),
+    Port(
+        "node-ports-tcp",
+        K3S_NODES,
+        30000,
+        "k3s_node_port_first",
+        (USERS, K3S_NODES),
+        "Services of type NodePort; kube-proxy opens them on each node",
+        last=32767,
+        last_variable="k3s_node_port_last",
+        profile=MANAGEMENT,
+        source=AIGRID,
+    ),
+    Port(
+        "node-ports-udp",
+        K3S_NODES,
+        30000,
+        "k3s_node_port_first",
+        (USERS, K3S_NODES),
+        "Services of type NodePort; kube-proxy opens them on each node",
+        protocol="udp",
+        last=32767,
+        last_variable="k3s_node_port_last",
+        profile=MANAGEMENT,
+        source=AIGRID,
+    ),
+    Port(
+        "metrics-upload",
+        "monitoring",
+        8480,
+        "monitoring_vminsert_port",
+        (EVERY_NODE,),
+        "Upload of metrics (VictoriaMetrics vminsert)",
+        profile=MONITORING,
+        source=NEUTREE,
+    ),
+    Port(
+        "lan-tcp",
+        EVERY_NODE,
+        1,
+        "",
+        (EVERY_NODE,),
+        "All ports between the members of a LAN cluster: rented machines choose them",
+        last=65535,
+        profile=LAN,
+        source=VAST,
+    ),
+    # The document says all ports and names no protocol. What it is for (a VPN between clients,
+    # training over several nodes) sends UDP as well, so both count.
+    Port(
+        "lan-udp",
+        EVERY_NODE,
+        1,
+        "",
+        (EVERY_NODE,),
+        "All ports between the members of a LAN cluster: rented machines choose them",
+        protocol="udp",
+        last=65535,
+        profile=LAN,
+        source=VAST,
     ),
 )
 
@@ -168,3 +388,8 @@ def port_named(name: str) -> Port:
         if port.name == name:
             return port
     raise KeyError(name)
+
+
+def groups_of(name: str) -> tuple[str, ...]:
+    """Return the groups that ``name`` stands for: its own, or those of ``EXPANSIONS``."""
+    return EXPANSIONS.get(name, (name,))

@@ -20,12 +20,22 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalog
     CONTROL_NODE,
     DEVELOPERS,
     EVERY_NODE,
+    ITSELF,
+    RAY_NODES,
+    USERS,
     Port,
+    groups_of,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import (
     LAST_PORT,
     joined,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_profiles import (
+    profiles_of,
+)
+
+#: Names of rules where they are not the client's: nodes of a Ray cluster have had theirs for long.
+_RULE_NAMES = {RAY_NODES: "every node", EVERY_NODE: "cluster network"}
 
 
 class PortRuleError(ValueError):
@@ -49,20 +59,34 @@ class Topology:
     groups: Mapping[str, Sequence[str]]
     control: tuple[str, ...] = ()
     developers: tuple[str, ...] = ()
+    # Profiles beside those that the groups make (see port_profiles).
+    profiles: tuple[str, ...] = ()
 
 
 def listening(port: Port, variables: Mapping[str, Any]) -> str:
     """Return the ports of a row as ``tcp/8076``, moved as the host's variables say."""
-    first = _number(port.variable, variables.get(port.variable, port.number))
-    last = first
-    if port.last:
-        last = _number(port.last_variable, variables.get(port.last_variable, port.last))
+    first, last = span_of(port, variables)
+    return f"{port.protocol}/{first}" if first == last else f"{port.protocol}/{first}-{last}"
+
+
+def span_of(port: Port, variables: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the first and the last port of a row, moved as the host's variables say."""
+    first = _moved(port.variable, port.alias, port.number, variables)
+    last = _moved(port.last_variable, "", port.last, variables) if port.last else first
     if first > last:
         raise PortRuleError(
             f"{port.variable}={first} is above {port.last_variable}={last}, expected the lower end"
             " of the range first"
         )
-    return f"{port.protocol}/{first}" if first == last else f"{port.protocol}/{first}-{last}"
+    return first, last
+
+
+def _moved(variable: str, alias: str, number: int, variables: Mapping[str, Any]) -> int:
+    """Return the port that a host's variable gives, its alias when that is what is set."""
+    for name in (variable, alias):
+        if name and variables.get(name) is not None:
+            return _number(name, variables[name])
+    return number
 
 
 def _number(variable: str, value: Any) -> int:
@@ -86,6 +110,12 @@ def merged(ports: Iterable[str]) -> list[str]:
     ]
 
 
+def members_of(name: str, groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the hosts of a group, or of the groups that a name of the catalogue stands for."""
+    found = [host for group in groups_of(name) for host in groups.get(group, ())]
+    return list(dict.fromkeys(found))
+
+
 def rules_for(
     host: str,
     topology: Topology,
@@ -93,9 +123,10 @@ def rules_for(
     catalogue: Sequence[Port] = CATALOGUE,
 ) -> list[dict[str, Any]]:
     """Return what ``host`` must let in: one group of sources and ports for each kind of client."""
+    profiles = profiles_of(topology.groups, topology.profiles)
     ports: dict[str, list[str]] = {}
     for port in catalogue:
-        if port.role == EVERY_NODE or host in topology.groups.get(port.role, ()):
+        if port.profile in profiles and host in members_of(port.role, topology.groups):
             for client in port.clients:
                 ports.setdefault(client, []).append(listening(port, variables))
     interface = next((each.interface for each in topology.members if each.name == host), "")
@@ -106,7 +137,7 @@ def rules_for(
             inside = client not in (CONTROL_NODE, DEVELOPERS)
             rules.append(
                 {
-                    "name": client,
+                    "name": _RULE_NAMES.get(client, client),
                     "interface": interface if inside else "",
                     "sources": sources,
                     "ports": merged(listeners),
@@ -121,9 +152,12 @@ def _sources(client: str, host: str, topology: Topology) -> list[str]:
         return list(topology.control)
     if client == DEVELOPERS:
         return list(topology.developers)
-    names = topology.groups.get(client, ())
+    if client in (USERS, ITSELF):
+        # A service for everybody is opened by its role or by os_base_firewall_owner_ports.
+        return []
+    names = set(members_of(client, topology.groups))
     return [
         f"{each.name}={each.address}" if each.address else each.name
         for each in topology.members
-        if each.name != host and (client == EVERY_NODE or each.name in names)
+        if each.name != host and each.name in names
     ]

@@ -17,6 +17,7 @@ from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
     CATALOGUE,
+    RAY,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import (
     LAST_PORT,
@@ -88,9 +89,12 @@ class RayStart:
         return _port(self.ports, variable)
 
 
+_RAY_ROWS = tuple(port for port in CATALOGUE if port.profile == RAY)
+
+
 def _numbers() -> dict[str, int]:
-    numbers = {port.variable: port.number for port in CATALOGUE}
-    numbers.update({port.last_variable: port.last for port in CATALOGUE if port.last_variable})
+    numbers = {port.variable: port.number for port in _RAY_ROWS}
+    numbers.update({port.last_variable: port.last for port in _RAY_ROWS if port.last_variable})
     return numbers
 
 
@@ -181,12 +185,12 @@ def shared_memory_bytes(store_bytes: int) -> int:
 
 
 def reserved_ports(ports: Mapping[str, Any]) -> str:
-    """Return the catalogue's ports, moved as ``ports`` says.
+    """Return Ray's ports of the catalogue, moved as ``ports`` says.
 
     They come in the notation of ``ip_local_reserved_ports``.
     """
     spans = []
-    for port in CATALOGUE:
+    for port in _RAY_ROWS:
         first = _port(ports, port.variable)
         last = _port(ports, port.last_variable) if port.last else first
         _in_order(port.variable, first, port.last_variable, last)

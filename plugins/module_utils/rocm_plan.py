@@ -165,7 +165,10 @@ def _check_toolkit_folder(inputs: Inputs) -> None:
     if from_files and not inputs.toolkit_package_dir:
         raise RocmError(
             "rocm_toolkit_source=packages, but rocm_toolkit_package_dir is not set. Nothing was "
-            "changed; point it at the folder with the package of the AMD container toolkit"
+            "changed; point it at the folder with the package of the AMD container toolkit",
+            "value-missing",
+            "rocm_toolkit_package_dir",
+            "rocm_toolkit_package_dir=/srv/rocm-packages",
         )
 
 
@@ -173,7 +176,10 @@ def _check_architecture(node: NodeFacts) -> None:
     if node.architecture not in ("", "x86_64"):
         raise RocmError(
             f"this node is {node.architecture}, and AMD makes driver and ROCm for x86_64. Nothing "
-            "was changed; set has_gpu=false for it"
+            "was changed; set has_gpu=false for it",
+            "rocm-system-unknown",
+            "has_gpu",
+            "has_gpu=false   (for this node)",
         )
 
 
@@ -185,7 +191,10 @@ def _check_rocm(inputs: Inputs, node: NodeFacts) -> None:
         f"ROCm {seen} is installed, and rocm_version is {inputs.version}; parts of two releases do "
         f"not work together. Nothing was changed; set rocm_version={seen} for this node, or "
         "rocm_packages=[] to leave its ROCm alone, or take it out first (reset.yml what "
-        "provision.yml brought, amdgpu-uninstall what AMD's installer did)"
+        "provision.yml brought, amdgpu-uninstall what AMD's installer did)",
+        "rocm-of-another-release",
+        "rocm_version",
+        f"rocm_version={seen}   (for this node; or rocm_packages=[] to leave its ROCm alone)",
     )
 
 
@@ -196,7 +205,11 @@ def _check_secure_boot(inputs: Inputs, node: NodeFacts) -> None:
             "here. Nothing was changed; enrol the key that DKMS signs with ('mokutil --import "
             "/var/lib/dkms/mok.pub', on Ubuntu 'update-secureboot-policy --enroll-key') and set "
             "rocm_secure_boot_enrolled=true, or use the kernel's own signed amdgpu with "
-            "rocm_driver_source=existing"
+            "rocm_driver_source=existing",
+            "secure-boot-unsigned",
+            "rocm_secure_boot_enrolled",
+            "rocm_secure_boot_enrolled=true   (once 'mokutil --import /var/lib/dkms/mok.pub' and "
+            "a boot have enrolled the key; or rocm_driver_source=existing)",
         )
 
 

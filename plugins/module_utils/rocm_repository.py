@@ -70,7 +70,10 @@ def repositories(wanted: Wanted) -> Repositories:
         if not re.match(r"https?://[^\s\"'\]]+$", url):
             raise RocmError(
                 f"{name} is '{url}', expected a URL such as https://mirror.example/amd. "
-                "Nothing was changed"
+                "Nothing was changed",
+                "value-invalid",
+                name,
+                f"{name}=https://mirror.example/amd",
             )
     if wanted.toolkit:
         check_toolkit(wanted.system, wanted.toolkit_version)
@@ -88,13 +91,20 @@ def check_toolkit(system: str, version: Optional[str]) -> None:
             f"AMD makes its container toolkit for {', '.join(TOOLKIT_SYSTEMS)}, and this node is "
             f"{system}. Nothing was changed; set rocm_toolkit_source=packages with files that you "
             "have, or rocm_container_engines=[] to go without (containers then need "
-            "--device /dev/kfd --device /dev/dri)"
+            "--device /dev/kfd --device /dev/dri)",
+            "rocm-system-unknown",
+            "rocm_container_engines",
+            "rocm_container_engines=[]   (for this node; its containers then need --device "
+            "/dev/kfd --device /dev/dri)",
         )
     if version and system not in SUITES:
         raise RocmError(
             f"rocm_toolkit_version is '{version}', but AMD's repository for EL has no folder for "
             "each version. Nothing was changed; leave it out, or point "
-            "rocm_toolkit_repository_url at a mirror with one version"
+            "rocm_toolkit_repository_url at a mirror with one version",
+            "value-invalid",
+            "rocm_toolkit_version",
+            "rocm_toolkit_version=   (leave it out on EL)",
         )
 
 

@@ -9,9 +9,12 @@ refused: the folder of a new one may not be there yet (ROCm/ROCm issue 6156).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.plan_refusal import PlanError
 
 _UBUNTU = ("ubuntu-22.04", "ubuntu-24.04")
 _EL_2025 = ("el-8.10", "el-9.4", "el-9.6")
@@ -20,7 +23,7 @@ _SYSTEMS_7_0_2 = (*_UBUNTU, "debian-12", "debian-13", *_EL_2025, "el-10.0")
 _SYSTEMS_7_1_1 = (*_SYSTEMS_7_0_2, "el-9.7", "el-10.1")
 
 
-class RocmError(Exception):
+class RocmError(PlanError):
     """ROCm cannot be had as asked for, and why. Nothing was changed."""
 
 
@@ -116,9 +119,21 @@ def release_of(version: str) -> Release:
     if found is None:
         raise RocmError(
             f"rocm_version is '{version}', expected one of "
-            f"{', '.join(each.rocm for each in RELEASES)}. Nothing was changed"
+            f"{', '.join(each.rocm for each in RELEASES)}. Nothing was changed",
+            "rocm-version-unknown",
+            "rocm_version",
+            f"rocm_version={closest(version)}",
         )
     return found
+
+
+def closest(version: str) -> str:
+    """Return the newest known release that is not above ``version``, else the nearest."""
+    wanted = [int(part) for part in re.findall(r"[0-9]{1,6}", version)]
+    if not wanted:
+        return RELEASES[-1].rocm
+    below = [each.rocm for each in RELEASES if [int(n) for n in each.rocm.split(".")] <= wanted]
+    return below[-1] if below else RELEASES[0].rocm
 
 
 def drivers_for(release: Release) -> tuple[str, ...]:
@@ -142,7 +157,10 @@ def driver_for(release: Release, asked: Optional[str], system: str) -> str:
         raise RocmError(
             f"rocm_driver_version is '{asked}', which is not known to work with ROCm "
             f"{release.rocm} on {system}, expected one of {', '.join(fitting)}. Nothing was "
-            "changed; leave rocm_driver_version out for the first of them"
+            "changed; leave rocm_driver_version out for the first of them",
+            "rocm-driver-pair",
+            "rocm_driver_version",
+            f"rocm_driver_version={fitting[0]}" if fitting else "",
         )
     return asked
 
@@ -164,5 +182,8 @@ def check_system(release: Release, system: str, name: str) -> None:
     )
     raise RocmError(
         f"this node has {name or system} ({system}), and AMD makes ROCm {release.rocm} for "
-        f"{', '.join(release.systems)}. Nothing was changed; {instead}"
+        f"{', '.join(release.systems)}. Nothing was changed; {instead}",
+        "rocm-system-unknown",
+        "rocm_version",
+        f"rocm_version={others[-1]}" if others else "",
     )

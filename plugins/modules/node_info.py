@@ -31,6 +31,12 @@ options:
       - The cluster network as V(198.18.0.0/24). The node address must lie in it when it is set.
     type: str
     default: ""
+  survey:
+    description:
+      - Whether what a preflight judges is read too, RV(ansible_facts.gpu_cluster.system) and RV(ansible_facts.gpu_cluster.links).
+      - It takes a moment longer, and tells more when the module runs as root.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - rackforge.gpu_cluster.attributes.read_only
 requirements:
@@ -156,6 +162,101 @@ ansible_facts:
           type: str
           returned: always
           sample: root
+        system:
+          description:
+            - What a preflight judges besides the network; null is not known.
+            - C(clock) and C(clock_monotonic) are seconds, sizes are MiB. C(disks) are the file systems below /, /home, /opt, /tmp and what is
+              in /var/lib; those of other machines are not asked. C(system_disk_mib) is the disk below /, whatever part of it / has.
+            - C(cgroup) is v1, v2 or hybrid. C(reboot) tells of Debian's note and of an installed kernel that is newer than the running one.
+            - C(login) has mode and owner of what leads to the keys of the user that Ansible logs in as; C(strict_modes) is asked for only where
+              others may write there.
+          type: dict
+          returned: when O(survey=true)
+          sample:
+            clock: 1795354965.602
+            clock_monotonic: 41574.504
+            boot_id: ad23fb64-f74f-496c-ba0e-0edcedd614cf
+            disks:
+              - mount: /
+                type: ext4
+                noexec: false
+                read_only: false
+                paths: [/, /home, /opt, /tmp, /var/lib, /var/lib/docker]
+                size_mib: 450310
+                free_mib: 398220
+                inodes: 29376512
+                inodes_free: 28911204
+            docker_root: /var/lib/docker
+            system_disk_mib: 457862
+            cgroup: v2
+            secure_boot: false
+            reboot: {required: false, packages: [], newer_kernel: null}
+            upgrades: {tool: unattended-upgrades, active: true, held: false}
+            swap: [/swap.img]
+            pci_gpus: ["nvidia 0x2330 at 0000:3b:00.0"]
+            nameservers: [127.0.0.53]
+            names: {hostname: node2, hosts_file: [127.0.1.1], resolved: [127.0.1.1], localhost: [127.0.0.1]}
+            login:
+              user: ops
+              uid: 1000
+              paths: [{path: /home/ops/.ssh, mode: "0700", owner: 1000, private_group: true}]
+              strict_modes: null
+            installed: {ray: true, k3s: false}
+        links:
+          description:
+            - What the node's network is. What could not be read is null; without root that holds for firewall and for other users'
+              processes.
+            - RV(ansible_facts.gpu_cluster.links.interfaces) has kind (physical, bond, bridge, vlan, veth, tunnel, wireless, loopback or
+              what C(ip) says), up, carrier, state, mtu, speed_mbit, duplex, driver, vendor, addresses, master, parent, bond (mode,
+              members, down) and rdma. Ends of containers are left out.
+            - RV(ansible_facts.gpu_cluster.links.routes) are the IPv4 routes that lead somewhere, 1,000 at most; rules the policy rules
+              besides the usual three; neighbour the way the kernel takes inside the node address's subnet.
+            - RV(ansible_facts.gpu_cluster.links.listeners) has a row for each protocol, address (V(*), V(loopback) or one) and holder,
+              with ports as a list; processes without a service are told by program beyond 400 rows. A command is told without its
+              arguments.
+            - RV(ansible_facts.gpu_cluster.links.outgoing) are the ports of the ephemeral range that connections to elsewhere hold.
+          type: dict
+          returned: when O(survey=true)
+          sample:
+            interfaces:
+              - name: eth1
+                kind: physical
+                up: true
+                carrier: true
+                state: UP
+                mtu: 9000
+                speed_mbit: 25000
+                duplex: full
+                driver: mlx5_core
+                vendor: "0x15b3"
+                addresses: [198.19.1.3/24]
+                master: null
+                parent: null
+                bond: null
+                rdma: [mlx5_0]
+            rdma: [{name: mlx5_0, state: ACTIVE, rate: 25 Gb/sec (1X EDR), link_layer: Ethernet, interfaces: [eth1]}]
+            routes: [{dst: 198.19.1.0/24, dev: eth1, gateway: null, table: main, metric: 0}]
+            rules: []
+            neighbour: {address: 198.19.1.1, interface: eth1, source: 198.19.1.3}
+            rp_filter: 0
+            ephemeral: [32768, 60999]
+            reserved_ports: 8076-8078,54311
+            listeners:
+              - protocol: tcp
+                address: "*"
+                ports: "22"
+                pid: 96
+                processes: 1
+                process: sshd
+                command: /usr/sbin/sshd
+                unit: ssh.service
+                container: null
+                container_name: null
+                uid: 0
+            outgoing: {tcp: "41022", udp: ""}
+            sees_processes: true
+            firewall: {active: [ufw], filters: true, ours: false, closed_by_us: false, ufw_rules: [deny 8076/tcp]}
+            docker: {bip: null, pools: null, networks: null}
 node_address:
   description: Like every value of RV(ansible_facts.gpu_cluster), also found at the top of the result.
   returned: always
@@ -177,6 +278,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_facts i
     parse_os_release,
     parse_timedatectl,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_links import read_links
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network import (
     AddressProblem,
     NodeAddress,
@@ -184,10 +286,12 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network
     parse_default_interface,
     parse_interfaces,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_system import read_system
 
 ARGUMENTS = {
     "my_iface": {"type": "str", "default": ""},
     "cluster_subnet": {"type": "str", "default": ""},
+    "survey": {"type": "bool", "default": False},
 }
 
 # Seconds after which a program that answers about the clock is given up.
@@ -294,7 +398,11 @@ def main() -> None:
     """Answer with what was read."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
-    node = read_node(Command(module), params["my_iface"], params["cluster_subnet"])
+    command = Command(module)
+    node = read_node(command, params["my_iface"], params["cluster_subnet"])
+    if params["survey"]:
+        node["system"] = read_system(command)
+        node["links"] = read_links(command, node["node_interface"])
     module.exit_json(changed=False, ansible_facts={"gpu_cluster": node}, **node)
 
 

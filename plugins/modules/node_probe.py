@@ -35,6 +35,12 @@ options:
         tried.
     type: int
     default: 0
+  survey:
+    description:
+      - See M(rackforge.gpu_cluster.node_info). The values under C(system) get C(clock_offset) in addition, the lower and the upper
+        bound of how many seconds the node's clock is ahead of the control node's.
+    type: bool
+    default: false
   timeout:
     description:
       - Seconds that the whole probe may take before the node counts as silent.

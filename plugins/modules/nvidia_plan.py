@@ -88,6 +88,16 @@ options:
     type: list
     elements: path
     default: []
+  fail_on:
+    description:
+      - V(error) fails where the node cannot be as asked. V(never) returns the reason in RV(findings) instead, for preflight, and then
+        nothing else of the plan.
+    type: str
+    choices: [error, never]
+    default: error
+  host:
+    description: The node's name in findings; its own host name when not set.
+    type: str
   repositories:
     description: Repositories (URIs) by a name. Those that a file of the owner's names to apt already are in RV(known_repositories).
     type: dict
@@ -95,6 +105,14 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Find out whether the node can be as asked, without failing
+  rackforge.gpu_cluster.nvidia_plan:
+    gpu: "{{ ansible_facts['gpu'] }}"
+    source: existing
+    branch: "580"
+    fail_on: never
+    host: "{{ inventory_hostname }}"
+
 - name: Find out what the node gets
   rackforge.gpu_cluster.nvidia_plan:
     gpu: "{{ ansible_facts['gpu'] }}"
@@ -108,6 +126,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+findings:
+  description: Why the node cannot be as asked. Empty where it can.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - severity: error
+      code: driver-choice-outside-range
+      host: node1
+      message: nvidia_driver_branch is 610, expected 530 to 590, all of 590 included (nvidia_driver_min_version, nvidia_driver_max_version).
+      seen: ""
+      expected: ""
+      fix: nvidia_driver_branch=580   (or nvidia_driver_max_version=610, if your software runs with it)
+      variable: nvidia_driver_branch
 driver:
   description: V(install) where this collection brings the driver or has brought it, V(owner) where the one that is there stays.
   returned: success
@@ -196,7 +228,6 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model im
     from_plain,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_plan import (
-    PlanError,
     Seen,
     Wish,
     make_plan,
@@ -206,6 +237,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.pinned_packa
     parse_dpkg,
     parse_rpm,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.plan_refusal import PlanError
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import read_text
 
 #: apt gives up on everything when two entries of one repository name different keys. dnf does not.
@@ -262,7 +294,10 @@ def wish_of(params: dict[str, Any]) -> Wish:
             raise PlanError(
                 f"nvidia_driver_source=runfile, but nvidia_runfile is '{params['runfile'] or ''}', "
                 "expected a path that ends like NVIDIA-Linux-x86_64-580.95.05.run. Nothing was "
-                "changed"
+                "changed",
+                "value-invalid",
+                "nvidia_runfile",
+                "nvidia_runfile=/srv/NVIDIA-Linux-x86_64-580.95.05.run",
             )
         version = found
     return Wish(
@@ -321,6 +356,8 @@ def arguments() -> dict[str, Any]:
         "runfile": {"type": "str"},
         "own_files": {"type": "list", "elements": "path", "default": []},
         "repositories": {"type": "dict", "default": {}},
+        "fail_on": {"type": "str", "choices": ["error", "never"], "default": "error"},
+        "host": {"type": "str"},
     }
     spec.update({name: {"type": "list", "elements": "str", "default": []} for name in lists})
     return spec
@@ -333,10 +370,14 @@ def main() -> None:
     try:
         plan = make_plan(wish_of(params), look(command, params))
     except PlanError as error:
-        module.fail_json(msg=str(error))
+        if params["fail_on"] == "error":
+            module.fail_json(msg=str(error))
+        found = error.finding(params["host"] or os.uname().nodename)
+        module.exit_json(changed=False, findings=[found.to_dict()])
         return
     module.exit_json(
         changed=False,
+        findings=[],
         known_repositories=known_repositories(params["repositories"]),
         early_images=bool(images_of(os.uname().release)),
         **asdict(plan),

@@ -12,9 +12,11 @@ short_description: Report everything that is wrong with the inventory and its no
 version_added: 0.1.0
 description:
   - Runs once for the whole play, on the control node. Judges the groups, the variables of every
-    host and what M(rackforge.gpu_cluster.node_probe) registered for it.
+    host, what M(rackforge.gpu_cluster.node_probe) and M(rackforge.gpu_cluster.gpu_driver_check) registered for it, what the GPU roles
+    would do, and what M(rackforge.gpu_cluster.port_mesh) saw of the paths between the nodes.
   - Prints all findings in one table, errors first, then by host, each with what was seen, what was
-    expected and what to type about it.
+    expected and what to type about it. Of warnings and notes it prints twenty and counts the others.
+  - Writes C(preflight.json) and C(report.html) into O(directory). docs/preflight-report.md describes both.
   - Fails with one line when there is an error.
 author:
   - rackforge contributors (@rackforge)
@@ -33,7 +35,7 @@ options:
     description: The groups whose hosts are nodes of the cluster.
     type: list
     elements: str
-    default: [ray_head, ray_worker]
+    default: [ray_head, ray_worker, k3s_server, k3s_agent, monitoring, registry]
   own_variables:
     description:
       - Names of variables that belong to the owner of the inventory. They are never taken for
@@ -41,6 +43,28 @@ options:
     type: list
     elements: str
     default: []
+  ignore:
+    description:
+      - Codes of findings that do not count. They are in the report as ignored, and a line on the terminal names them.
+      - A code without a finding is a note, one that there is not a warning. Some cannot be ignored, since no cluster could be built.
+    type: list
+    elements: str
+    default: []
+  profiles:
+    description: What the nodes are for besides what the groups say; see P(rackforge.gpu_cluster.port_mesh_plan#filter).
+    type: list
+    elements: str
+    default: []
+  ports:
+    description: How ports were tested, for the report.
+    type: str
+    default: "off"
+  directory:
+    description:
+      - Directory on the control node for C(preflight.json) and C(report.html), made where it is missing. Nothing is written when empty.
+      - A directory that cannot be written to is a warning.
+    type: str
+    default: ""
   tolerate_unreachable:
     description:
       - Whether workers that cannot be reached leave the run going for the others. They are
@@ -92,6 +116,22 @@ findings:
       expected: an interface eth9, as my_iface says
       fix: node2 my_iface=eth1
       variable: my_iface
+ignored:
+  description: The findings that O(ignore) takes out.
+  returned: when the task does not fail
+  type: list
+  elements: dict
+  sample: []
+page:
+  description: Path of report.html.
+  returned: when it was written and the task does not fail
+  type: str
+  sample: /home/ops/cluster/preflight/report.html
+document:
+  description: Path of preflight.json.
+  returned: when it was written and the task does not fail
+  type: str
+  sample: /home/ops/cluster/preflight/preflight.json
 counts:
   description: How many findings there are of each severity.
   returned: when the task does not fail

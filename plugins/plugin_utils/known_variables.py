@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_limits import limited
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_lists import Item
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (
     Input,
     Kind,
@@ -163,6 +165,16 @@ PLAYBOOK_INPUTS = (
         "driver and container toolkit are installed, and a node without a GPU is an error.",
     ),
     Input(
+        "http_port",
+        Kind.INTEGER,
+        meaning="k3s_http_port as the ConvectHub document writes it; k3s_http_port counts more.",
+    ),
+    Input(
+        "https_port",
+        Kind.INTEGER,
+        meaning="k3s_https_port as the ConvectHub document writes it; k3s_https_port counts more.",
+    ),
+    Input(
         "install_docker",
         Kind.BOOLEAN,
         meaning="false: the node's Docker Engine is its owner's, it is checked and left alone.",
@@ -174,13 +186,99 @@ PLAYBOOK_INPUTS = (
         "true when not set.",
     ),
     Input(
+        "k3s_api_port",
+        Kind.INTEGER,
+        meaning="Port of the Kubernetes API; docs/ports.md has the number when not set.",
+    ),
+    Input(
+        "k3s_cluster_cidr",
+        Kind.SUBNET,
+        meaning="Network of the pods; 10.42.0.0/16 when not set, as k3s has it.",
+    ),
+    Input(
+        "k3s_http_port",
+        Kind.INTEGER,
+        meaning="Port at which k3s nodes serve http; 80 when not set.",
+    ),
+    Input(
+        "k3s_https_port",
+        Kind.INTEGER,
+        meaning="Port at which k3s nodes serve https; 443 when not set.",
+    ),
+    Input(
+        "k3s_node_port_first",
+        Kind.INTEGER,
+        meaning="First port for services of type NodePort; docs/ports.md has the number when not "
+        "set.",
+    ),
+    Input(
+        "k3s_node_port_last",
+        Kind.INTEGER,
+        meaning="Last port for services of type NodePort, likewise.",
+    ),
+    Input(
+        "k3s_service_cidr",
+        Kind.SUBNET,
+        meaning="Network of the services; 10.43.0.0/16 when not set, as k3s has it.",
+    ),
+    Input(
+        "monitoring_vminsert_port",
+        Kind.INTEGER,
+        meaning="Port to which nodes upload their metrics; docs/ports.md has the number when not "
+        "set.",
+    ),
+    Input(
         "my_iface",
         meaning="The interface on the cluster network. When not set: the one with an address in "
         "cluster_subnet, else the one with the default route.",
     ),
     Input(
+        "preflight_bandwidth",
+        Kind.BOOLEAN,
+        meaning="Whether preflight measures the bandwidth from each node to the next one; false "
+        "when not set, since it fills the network for a moment.",
+    ),
+    Input(
+        "preflight_ignore",
+        meaning="Codes of findings that do not count, as a list or with commas between them. The "
+        "report says which ones were ignored.",
+    ),
+    Input(
         "preflight_own_variables",
         meaning="Variables of yours that resemble ours and are no misspellings.",
+    ),
+    Input(
+        "preflight_ports",
+        choices=("required", "full", "sample", "off"),
+        meaning="Which ports preflight tests between the nodes; required when not set. required: "
+        "all that docs/ports.md names, of the profile lan 1,024. full: all of that one too. "
+        "sample: 64 of each range that has more, other ones in each run. off: none.",
+    ),
+    Input(
+        "preflight_ports_rate",
+        Kind.INTEGER,
+        meaning="Connections a second that a node opens at most while preflight tests ports; "
+        "20,000 when not set.",
+    ),
+    Input(
+        "preflight_ports_seconds",
+        Kind.INTEGER,
+        meaning="Seconds after which the listeners of preflight vanish by themselves, whatever "
+        "became of the run; when not set, 120 and 2 for each node.",
+    ),
+    Input(
+        "preflight_profiles",
+        meaning="What the nodes are for besides what the groups say, as a list or with commas "
+        "between them: management (AIGr.id), lan (Vast); docs/ports.md says which ports that adds.",
+    ),
+    Input(
+        "preflight_report_dir",
+        meaning="Directory on the control node for preflight.json and report.html; preflight "
+        "beside the inventory when not set.",
+    ),
+    Input(
+        "preflight_reserved_subnets",
+        meaning="Networks that nothing of the cluster may use, such as those of a VPN.",
     ),
     Input(
         "preflight_timeout_seconds",
@@ -202,7 +300,13 @@ PLAYBOOK_INPUTS = (
     Input("status_format", choices=("text", "json"), meaning="What status.yml prints."),
 )
 
-_KINDS = {"bool": Kind.BOOLEAN, "int": Kind.INTEGER}
+_KINDS = {
+    "bool": Kind.BOOLEAN,
+    "int": Kind.INTEGER,
+    "float": Kind.NUMBER,
+    "list": Kind.LIST,
+    "dict": Kind.DICT,
+}
 
 
 def inputs_of_specs(specs: Iterable[Mapping[str, Any]]) -> dict[str, Input]:
@@ -222,12 +326,31 @@ def input_of_option(name: str, option: Mapping[str, Any]) -> Input:
     return Input(
         name=name,
         kind=_KINDS.get(kind, Kind.TEXT),
-        choices=() if kind in ("list", "bool") else tuple(str(choice) for choice in choices),
+        choices=() if kind == "bool" else tuple(str(choice) for choice in choices),
+        items=items_of(option) if kind == "list" else (),
     )
+
+
+def items_of(option: Mapping[str, Any]) -> tuple[Item, ...]:
+    """Return the keys of each map in a list of maps, none for another list."""
+    return tuple(
+        Item(name, str(each.get("type", "str")), bool(each.get("required")))
+        for name, each in (option.get("options") or {}).items()
+    )
+
+
+def plain_value(value: Any) -> Any:
+    """Return a value with all that is in it looked at, so that what it names is found out now."""
+    if isinstance(value, Mapping):
+        return {key: plain_value(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_value(each) for each in value]
+    return value
 
 
 def load_inputs(root: Path = COLLECTION_ROOT) -> dict[str, Input]:
     """Return every input by its name; a playbook's word about one counts more than a role's."""
     files = sorted(root.glob("roles/*/meta/argument_specs.yml"))
     specs = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in files]
-    return {**inputs_of_specs(specs), **{each.name: each for each in PLAYBOOK_INPUTS}}
+    found = {**inputs_of_specs(specs), **{each.name: each for each in PLAYBOOK_INPUTS}}
+    return {name: limited(known) for name, known in found.items()}

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
+    ANY,
+    CLUSTER_GROUPS,
     CONTROL_NODE,
     DEVELOPERS,
-    EVERY_NODE,
+    EXPANSIONS,
+    ITSELF,
+    PROFILES,
+    USERS,
     Port,
 )
 
 from tests.unit.contracts.reading import roles
 
-#: Groups of an inventory, as docs and playbooks name them.
-GROUPS = frozenset({"ray_head", "ray_worker", "k3s_server", "k3s_agent", "monitoring", "registry"})
-CLIENTS = GROUPS | {CONTROL_NODE, EVERY_NODE, DEVELOPERS}
-SERVERS = GROUPS | {EVERY_NODE}
+SERVERS = frozenset(CLUSTER_GROUPS) | frozenset(EXPANSIONS)
+CLIENTS = SERVERS | {CONTROL_NODE, DEVELOPERS, USERS, ITSELF}
+#: Roles that own rows of the catalogue and are not written yet: their rows wait for them.
+ROLES_TO_COME = frozenset({"k3s", "monitoring"})
+#: Variables that are Ansible's, not a role's.
+ANSIBLES_OWN = frozenset({"ansible_port"})
 
 
 def catalogue_is_consistent(catalogue: Sequence[Port]) -> list[str]:
@@ -38,8 +45,17 @@ def _port_problems(port: Port) -> Iterator[str]:
         yield f"impossible range {port.number}-{port.end}"
     if port.protocol not in {"tcp", "udp"}:
         yield f"unknown protocol {port.protocol!r}"
-    if bool(port.last) != bool(port.last_variable):
+    yield from _origin_problems(port)
+    # A row without any variable cannot be moved.
+    if port.variables and bool(port.last) != bool(port.last_variable):
         yield "a range needs both last and last_variable"
+
+
+def _origin_problems(port: Port) -> Iterator[str]:
+    if port.profile not in (*PROFILES, ANY):
+        yield f"unknown profile {port.profile!r}"
+    if not port.source:
+        yield "names no document in source"
 
 
 def catalogue_equals_defaults(root: Path, catalogue: Sequence[Port]) -> list[str]:
@@ -48,7 +64,7 @@ def catalogue_equals_defaults(root: Path, catalogue: Sequence[Port]) -> list[str
     problems = []
     for port in catalogue:
         for variable, number in ((port.variable, port.number), (port.last_variable, port.last)):
-            owner = max((n for n in defaults if variable.startswith(f"{n}_")), key=len, default="")
+            owner = _owner(variable, defaults)
             if not owner:
                 continue
             seen = defaults[owner].get(variable)
@@ -58,3 +74,36 @@ def catalogue_equals_defaults(root: Path, catalogue: Sequence[Port]) -> list[str
                     f"{number} in the catalogue"
                 )
     return problems
+
+
+def catalogue_variables_have_an_owner(root: Path, catalogue: Sequence[Port]) -> list[str]:
+    """Each variable is a role's that is here or is to come, or Ansible's own."""
+    present = {role.name for role in roles(root)}
+    problems = [
+        f"roles/{name} is here now: take it out of ROLES_TO_COME"
+        for name in sorted(ROLES_TO_COME & present)
+    ]
+    return problems + [
+        f"{port.name}: {variable} belongs to no role that is here or is to come"
+        for port in catalogue
+        for variable in (port.variable, port.last_variable)
+        if variable
+        and variable not in ANSIBLES_OWN
+        and not _owner(variable, present | ROLES_TO_COME)
+    ]
+
+
+def rows_that_wait(root: Path, catalogue: Sequence[Port]) -> dict[str, list[str]]:
+    """Return the rows whose role is not written yet, by the role's name."""
+    present = [role.name for role in roles(root)]
+    waiting: dict[str, list[str]] = {}
+    for port in catalogue:
+        owner = _owner(port.variable, ROLES_TO_COME)
+        if owner and not _owner(port.variable, present):
+            waiting.setdefault(owner, []).append(port.name)
+    return waiting
+
+
+def _owner(variable: str, names: Iterable[str]) -> str:
+    """Return the role whose prefix a variable has, the longest one; empty when there is none."""
+    return max((name for name in names if variable.startswith(f"{name}_")), key=len, default="")

@@ -11,6 +11,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalog
 from tests.unit.contracts.catalogue_checks import (
     catalogue_equals_defaults,
     catalogue_is_consistent,
+    catalogue_variables_have_an_owner,
 )
 from tests.unit.contracts.role_checks import (
     called_entries_have_specs,
@@ -462,7 +463,46 @@ def test_shorter_role_may_not_take_the_longer_roles_prefix(tmp_path: Path) -> No
             "a: a range needs both last and last_variable",
             id="range-without-variable",
         ),
+        pytest.param(
+            (Port("a", "ray_head", 9, "web_port", (), "x", profile="rays"),),
+            "a: unknown profile 'rays'",
+            id="profile",
+        ),
+        pytest.param(
+            (Port("a", "ray_head", 9, "web_port", (), "x"),),
+            "a: names no document in source",
+            id="document",
+        ),
     ],
 )
 def test_catalogue_mistake_is_named(ports: tuple[Port, ...], problem: str) -> None:
     assert problem in catalogue_is_consistent(ports)
+
+
+@pytest.mark.parametrize(
+    ("role", "variable", "problems"),
+    [
+        pytest.param("web", "web_port", [], id="role-here"),
+        pytest.param("web", "k3s_api_port", [], id="role-to-come"),
+        pytest.param("web", "ansible_port", [], id="ansible-itself"),
+        pytest.param("web", "", [], id="port-that-stays"),
+        pytest.param(
+            "web",
+            "wep_port",
+            ["a: wep_port belongs to no role that is here or is to come"],
+            id="misspelt",
+        ),
+        pytest.param(
+            "k3s",
+            "k3s_api_port",
+            ["roles/k3s is here now: take it out of ROLES_TO_COME"],
+            id="role-has-come",
+        ),
+    ],
+)
+def test_variable_without_a_role_is_named(
+    tmp_path: Path, role: str, variable: str, problems: list[str]
+) -> None:
+    root = plant(tmp_path, {f"roles/{role}/defaults/main.yml": "{}\n"})
+    row = Port("a", "ray_head", 9, variable, (), "x")
+    assert catalogue_variables_have_an_owner(root, (row,)) == problems

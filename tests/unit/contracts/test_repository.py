@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import CATALOGUE
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import LAST_PORT
 
 from tests.unit.contracts import catalogue_checks, role_checks, source_checks
 
@@ -47,6 +48,18 @@ def test_catalogue_equals_role_defaults(repository: Path) -> None:
     assert_none(catalogue_checks.catalogue_equals_defaults(repository, CATALOGUE))
 
 
+def test_catalogue_variables_have_an_owner(repository: Path) -> None:
+    assert_none(catalogue_checks.catalogue_variables_have_an_owner(repository, CATALOGUE))
+
+
+def test_rows_wait_for_the_roles_that_are_to_come(repository: Path) -> None:
+    assert catalogue_checks.rows_that_wait(repository, CATALOGUE) == {
+        "k3s": ["k3s-api", "k3s-http", "k3s-https", "node-ports-tcp", "node-ports-udp"],
+        "monitoring": ["metrics-upload"],
+    }
+
+
 def test_ports_stand_in_one_place(repository: Path) -> None:
-    numbers = frozenset(n for port in CATALOGUE for n in (port.number, port.end))
+    # The last of all ports is no service's own number.
+    numbers = frozenset(n for port in CATALOGUE for n in (port.number, port.end)) - {LAST_PORT}
     assert_none(source_checks.ports_stand_in_one_place(repository, numbers))

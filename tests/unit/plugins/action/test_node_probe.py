@@ -10,6 +10,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.action.node_probe import 
     ProbeTimeoutError,
     split_words,
     time_limit,
+    with_clock_offset,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
     Finding,
@@ -56,3 +57,24 @@ def test_an_unreachable_node_is_data_and_no_failure() -> None:
 )
 def test_ssh_arguments_are_split_like_a_shell_does(text: str, expected: list[str]) -> None:
     assert split_words(text) == expected
+
+
+def test_the_nodes_clock_is_bounded_by_when_it_was_asked() -> None:
+    facts = {"gpu_cluster": {"hostname": "n1", "system": {"clock": 1000.0}}}
+    assert with_clock_offset(facts, before=990.0, after=992.5) == {
+        "gpu_cluster": {
+            "hostname": "n1",
+            "system": {"clock": 1000.0, "clock_offset": [7.5, 10.0]},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        pytest.param({"hostname": "n1"}, id="not-surveyed"),
+        pytest.param({"system": {"clock": None}}, id="clock-unknown"),
+    ],
+)
+def test_a_clock_that_nobody_read_is_not_judged(node: dict[str, object]) -> None:
+    assert with_clock_offset({"gpu_cluster": node}, 1.0, 2.0) == {"gpu_cluster": node}

@@ -149,3 +149,33 @@ BAR1_ZERO = {"severity": "error", "code": "bar1-zero", "host": "n2", "message": 
 )
 def test_findings_about_gpus_join_the_report(registered: Any, expected: list[Finding]) -> None:
     assert read_gpu_findings(registered) == expected
+
+
+def test_facts_that_became_variables_are_nobodys_inputs() -> None:
+    variables = {"ansible_facts": {"gpu": {"gpus": []}}, "gpu": {"gpus": []}, "has_gpu": True}
+    host = read_host("n1", {"hostvars": {"n1": variables}, "groups": {"all": ["n1"]}}, INPUTS, "x")
+    assert host.variable_names == frozenset({"ansible_facts", "has_gpu"})
+
+
+def test_an_element_that_cannot_be_templated_is_a_reason_and_no_crash() -> None:
+    class Late(list[object]):
+        """A list whose elements are worked out when they are looked at."""
+
+        def __iter__(self) -> Iterator[object]:
+            """Fail as a template does that names nothing."""
+            raise AnsibleUndefinedVariable("'x' is undefined")
+
+    inputs = {"docker_users": Input("docker_users", Kind.LIST)}
+    assert read_values(Variables({"docker_users": Late()}), inputs) == (
+        {},
+        {"docker_users": "'x' is undefined"},
+    )
+
+
+def test_braces_within_a_map_may_be_meant() -> None:
+    inputs = {"docker_daemon_options": Input("docker_daemon_options", Kind.DICT)}
+    options = {"log-opts": {"tag": "{{.Name}}"}}
+    assert read_values(Variables({"docker_daemon_options": options}), inputs) == (
+        {"docker_daemon_options": options},
+        {},
+    )

@@ -48,3 +48,17 @@ def test_a_variable_that_is_no_port_fails_by_its_name() -> None:
     wrong = {**HOSTVARS, "w1": host("198.19.1.12", ray_metrics_export_port="high")}
     with pytest.raises(AnsibleFilterError, match="ray_metrics_export_port: saw 'high'"):
         firewall(wrong, GROUPS["all"], GROUPS, "w1")
+
+
+def test_all_ports_open_between_members_of_a_lan_only_when_that_is_chosen() -> None:
+    own = HOSTVARS["head"]
+    made = firewall(HOSTVARS, GROUPS["all"], GROUPS, "head", own, profiles="lan")
+    rules = {rule["name"]: rule["ports"] for rule in made}
+    assert rules["cluster network"] == ["tcp/1-65535", "udp/1-65535"]
+    usual = firewall(HOSTVARS, GROUPS["all"], GROUPS, "head", own)
+    assert [rule["name"] for rule in usual] == ["control node", "every node", "ray_worker"]
+
+
+def test_an_unknown_profile_fails_by_its_name() -> None:
+    with pytest.raises(AnsibleFilterError, match="preflight_profiles: saw 'wan'"):
+        firewall(HOSTVARS, GROUPS["all"], GROUPS, "head", profiles=["wan"])

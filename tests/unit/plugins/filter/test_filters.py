@@ -110,7 +110,11 @@ def test_what_is_kept_of_the_members_serves_the_other_filters() -> None:
         "198.18.1.10": ["head", "gpu-01"]
     }
     rules = ClusterFirewall().filters()["cluster_firewall"](
-        members, list(members), {"ray_head": ["head"]}, "head", {"ray_node_manager_port": 9077}
+        members,
+        list(members),
+        {"ray_head": ["head"], "ray_worker": ["away"]},
+        "head",
+        {"ray_node_manager_port": 9077},
     )
     every = next(rule for rule in rules if rule["name"] == "every node")
     assert (every["interface"], every["sources"]) == ("eth1", ["away"])

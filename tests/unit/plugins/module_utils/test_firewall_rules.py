@@ -75,7 +75,7 @@ def test_what_is_no_port_is_refused_in_the_inputs_words(port: str) -> None:
     with pytest.raises(FirewallError) as seen:
         parse_ports([port], "os_base_firewall_owner_ports")
     assert str(seen.value) == (
-        f"os_base_firewall_owner_ports: saw {port!r}, expected tcp/443, udp/8472 or a range such as"
+        f"os_base_firewall_owner_ports: saw {port!r}, expected tcp/443, udp/500 or a range such as"
         " tcp/9000-9010; correct it and run again"
     )
 

@@ -174,6 +174,91 @@ def test_groups_are_judged(given: Inventory, expected: list[tuple[str, str, str,
     assert brief(given) == expected
 
 
+SERVERS = [host(f"s{n}", "k3s_server", node=facts(n)) for n in (11, 12, 13)]
+AGENT = host("g1", "k3s_agent", node=facts(21))
+K3S = frozenset({"k3s"})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(inventory(SERVERS[0], AGENT, profiles=K3S), [], id="server-and-agent"),
+        pytest.param(inventory(*SERVERS, profiles=K3S), [], id="three-servers"),
+        pytest.param(
+            inventory(AGENT, profiles=K3S),
+            [
+                (
+                    "error",
+                    "inventory",
+                    "k3s-server-missing",
+                    "[k3s_server] with one line below it: g1",
+                )
+            ],
+            id="no-server",
+        ),
+        pytest.param(
+            inventory(*SERVERS[:2], profiles=K3S),
+            [
+                (
+                    "warning",
+                    "inventory",
+                    "k3s-server-even",
+                    "leave 1 in [k3s_server] and move s12 to [k3s_agent]",
+                )
+            ],
+            id="two-servers",
+        ),
+        pytest.param(
+            inventory(SERVERS[0], WORKER, profiles=frozenset({"ray", "k3s"})),
+            [("error", "inventory", "head-missing", "[ray_head] with one line below it: s11")],
+            id="ray-beside-k3s-needs-its-head",
+        ),
+        pytest.param(
+            inventory(host("m1", "monitoring", node=facts(5)), profiles=frozenset({"monitoring"})),
+            [],
+            id="monitoring-alone",
+        ),
+        pytest.param(
+            inventory(host("nas", "storage"), profiles=frozenset()),
+            [
+                ("error", "inventory", "head-missing", "[ray_head] with one line below it: nas"),
+                ("note", "nas", "host-without-group", ""),
+            ],
+            id="for-nothing-at-all",
+        ),
+        pytest.param(
+            inventory(
+                host("s1", "k3s_server", in_play=False), AGENT, profiles=K3S, limit="k3s_agent"
+            ),
+            [("error", "s1", "k3s-server-outside-limit", "--limit 'k3s_agent,s1'")],
+            id="server-left-out-by-limit",
+        ),
+        pytest.param(
+            inventory(
+                *SERVERS[:2],
+                host("s3", "k3s_server", in_play=False),
+                profiles=K3S,
+                limit="s11,s12",
+            ),
+            [],
+            id="some-server-is-within-the-limit",
+        ),
+        pytest.param(
+            inventory(SERVERS[0], host("g9", "k3s_agents"), profiles=K3S),
+            [
+                ("warning", "inventory", "group-misspelt", "[k3s_agent]"),
+                ("note", "g9", "host-without-group", ""),
+            ],
+            id="misspelt-group-of-k3s",
+        ),
+    ],
+)
+def test_groups_are_judged_by_what_the_nodes_are_for(
+    given: Inventory, expected: list[tuple[str, str, str, str]]
+) -> None:
+    assert brief(given) == expected
+
+
 @pytest.mark.parametrize(
     ("worker", "expected"),
     [
@@ -301,7 +386,7 @@ def problem(code: str) -> dict[str, str]:
                     "warning",
                     "w1",
                     "clock-not-synchronised",
-                    "ansible -b -m ansible.builtin.package -a name=chrony w1",
+                    "ansible -i inv.ini -b -m ansible.builtin.package -a name=chrony w1",
                 )
             ],
             id="clock-adrift",
@@ -330,7 +415,7 @@ def problem(code: str) -> dict[str, str]:
                     "error",
                     "h1",
                     "hostname-doubled",
-                    "ansible -b -m ansible.builtin.hostname -a name=w1 w1",
+                    "ansible -i inv.ini -b -m ansible.builtin.hostname -a name=w1 w1",
                 )
             ],
             id="hostname-doubled",
@@ -371,7 +456,7 @@ def test_clocks_that_all_drift_are_told_once() -> None:
             "warning",
             "all hosts",
             "clock-not-synchronised",
-            "ansible -b -m ansible.builtin.package -a name=chrony ray_head:ray_worker",
+            "ansible -i inv.ini -b -m ansible.builtin.package -a name=chrony ray_head:ray_worker",
         )
     ]
 

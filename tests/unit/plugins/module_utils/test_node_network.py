@@ -102,12 +102,12 @@ def test_the_default_interface_is_the_one_with_the_best_route(
             "eth2",
             "",
             AddressProblem(
-                "my-iface-without-address",
-                "The interface eth2 has no IPv4 address.",
-                ALL_TEXT,
-                "an IPv4 address on eth2",
+                "interface-down",
+                "The interface eth2 is down, and has no IPv4 address.",
+                f"eth2: state DOWN; {ALL_TEXT}",
+                "eth2 up, with an IPv4 address",
             ),
-            id="interface-without-address",
+            id="interface-that-is-down-and-lost-its-address",
         ),
         pytest.param(
             "eth0",

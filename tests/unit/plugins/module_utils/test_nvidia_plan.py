@@ -14,13 +14,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model im
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_plan import (
     Plan,
-    PlanError,
     Seen,
     Wish,
     driver_packages,
     make_plan,
     runfile_version,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.plan_refusal import PlanError
 
 PACKAGES = {
     "open": ["nvidia-driver-cuda", "nvidia-kernel-open-dkms"],

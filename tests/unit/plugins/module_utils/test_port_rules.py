@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
     EVERY_NODE,
     Port,
+    port_named,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_rules import (
     Member,
@@ -93,10 +94,17 @@ def test_the_listeners_own_variables_move_its_ports() -> None:
 
 
 def test_rows_of_other_protocols_and_groups_work_alike() -> None:
-    row = Port("vxlan", "k3s", 8472, "k3s_vxlan_port", ("k3s",), "flannel", protocol="udp")
-    topology = Topology(MEMBERS, {"k3s": ["w1", "w2"]})
+    row = Port(
+        "vxlan", "k3s_agent", 8472, "v", ("k3s_agent",), "flannel", protocol="udp", profile="k3s"
+    )
+    topology = Topology(MEMBERS, {"k3s_agent": ["w1", "w2"]})
     assert rules_for("w1", topology, {}, (row,)) == [
-        {"name": "k3s", "interface": "eth1", "sources": ["w2=198.19.1.13"], "ports": ["udp/8472"]}
+        {
+            "name": "k3s_agent",
+            "interface": "eth1",
+            "sources": ["w2=198.19.1.13"],
+            "ports": ["udp/8472"],
+        }
     ]
     assert rules_for("head", topology, {}, (row,)) == []
 
@@ -129,3 +137,78 @@ def test_a_variable_that_is_no_port_is_named(variables: dict[str, Any], expected
 def test_neighbours_are_merged_within_a_protocol() -> None:
     ports = ["tcp/8077", "udp/8078", "tcp/8076", "tcp/80-90", "tcp/85-95"]
     assert merged(ports) == ["tcp/80-95", "tcp/8076-8077", "udp/8078"]
+
+
+MIXED = {
+    "ray_head": ["head"],
+    "ray_worker": ["w1"],
+    "k3s_server": ["head"],
+    "k3s_agent": ["w2"],
+    "all": ["head", "w1", "w2", "nas"],
+}
+
+
+def ports_by_name(host: str, groups: dict[str, list[str]], *profiles: str) -> dict[str, Any]:
+    topology = Topology(MEMBERS, groups, ("connection",), profiles=profiles)
+    return {rule["name"]: rule["ports"] for rule in rules_for(host, topology, {})}
+
+
+def test_rays_ports_open_on_nodes_of_ray_only() -> None:
+    assert ports_by_name("w2", MIXED) == {"k3s nodes": ["tcp/10250", "udp/8472"]}
+
+
+def test_nodes_of_k3s_are_no_clients_of_ray() -> None:
+    topology = Topology(MEMBERS, MIXED, ("connection",))
+    rules = {rule["name"]: rule["sources"] for rule in rules_for("head", topology, {})}
+    assert rules["every node"] == ["w1=198.19.1.12"]
+    assert rules["k3s nodes"] == ["w2=198.19.1.13"]
+
+
+def test_a_server_of_k3s_opens_its_api_to_the_nodes_of_k3s() -> None:
+    assert ports_by_name("head", MIXED)["k3s nodes"] == ["tcp/6443", "tcp/10250", "udp/8472"]
+    assert "k3s nodes" not in ports_by_name("w1", MIXED)
+
+
+def test_etcd_opens_with_several_servers_only() -> None:
+    several = {"k3s_server": ["head", "w1", "w2"]}
+    assert ports_by_name("w1", several)["k3s_server"] == ["tcp/2379-2380"]
+    assert "k3s_server" not in ports_by_name("head", MIXED)
+
+
+@pytest.mark.parametrize(
+    ("profile", "name", "expected"),
+    [
+        pytest.param("lan", "cluster network", ["tcp/1-65535", "udp/1-65535"], id="lan"),
+        pytest.param(
+            "management",
+            "k3s nodes",
+            ["tcp/10250", "tcp/30000-32767", "udp/8472", "udp/30000-32767"],
+            id="management",
+        ),
+    ],
+)
+def test_what_no_group_asks_for_opens_when_it_is_chosen(
+    profile: str, name: str, expected: list[str]
+) -> None:
+    assert ports_by_name("w2", MIXED, profile)[name] == expected
+    assert ports_by_name("w2", MIXED).get(name) != expected
+
+
+def test_metrics_come_from_every_node() -> None:
+    groups = {**MIXED, "monitoring": ["w2"]}
+    rules = {rule["name"]: rule for rule in rules_for("w2", Topology(MEMBERS, groups), {})}
+    assert rules["cluster network"]["ports"] == ["tcp/8480"]
+    assert rules["cluster network"]["sources"] == ["head=198.19.1.11", "w1=198.19.1.12"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param({}, "tcp/80", id="none"),
+        pytest.param({"http_port": "9000"}, "tcp/9000", id="name-of-the-document"),
+        pytest.param({"k3s_http_port": 81, "http_port": 9000}, "tcp/81", id="ours-counts-more"),
+        pytest.param({"k3s_http_port": None}, "tcp/80", id="not-set"),
+    ],
+)
+def test_a_port_moves_by_both_names(variables: dict[str, Any], expected: str) -> None:
+    assert listening(port_named("k3s-http"), variables) == expected

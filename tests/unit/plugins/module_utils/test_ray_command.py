@@ -85,7 +85,11 @@ RESERVED_ONLY = {"ray_serve_port"}
 OLD_RAY_ONLY = {"ray_dashboard_grpc_port"}
 HEAD_ONLY = {"ray_dashboard_port", "ray_client_port"} | RESERVED_ONLY | OLD_RAY_ONLY
 VARIABLES = [
-    variable for row in CATALOGUE for variable in (row.variable, row.last_variable) if variable
+    variable
+    for row in CATALOGUE
+    if row.profile == "ray"
+    for variable in (row.variable, row.last_variable)
+    if variable
 ]
 
 

@@ -103,3 +103,91 @@ def test_rpm_lists_packages_on_el(node: Node) -> None:
         "owner",
         "the driver 535.261.03 that was here stays",
     )
+
+
+def test_with_fail_on_never_the_reason_is_a_finding(bare: Node) -> None:
+    result = bare.run(main, **arguments(branch="610", fail_on="never", host="n1"))
+    assert (result["changed"], result.get("failed"), result["findings"]) == (
+        False,
+        None,
+        [
+            {
+                "severity": "error",
+                "code": "driver-choice-outside-range",
+                "host": "n1",
+                "message": "nvidia_driver_branch is 610, expected 530 to 590, all of 590 included "
+                "(nvidia_driver_min_version, nvidia_driver_max_version).",
+                "seen": "",
+                "expected": "",
+                "fix": "nvidia_driver_branch=580   (or nvidia_driver_max_version=610, if your "
+                "software runs with it)",
+                "variable": "nvidia_driver_branch",
+            }
+        ],
+    )
+
+
+def test_a_plan_that_can_be_has_no_finding(bare: Node) -> None:
+    result = bare.run(main, **arguments(fail_on="never", host="n1"))
+    assert (result["findings"], result["driver"]) == ([], "install")
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "variable"),
+    [
+        pytest.param(
+            {"source": "existing"}, "driver-missing", "install_nvidia_driver", id="existing"
+        ),
+        pytest.param(
+            {"min_version": "600"}, "range-invalid", "nvidia_driver_min_version", id="turned-range"
+        ),
+        pytest.param({"branch": "x"}, "value-invalid", "nvidia_driver_branch", id="no-branch"),
+        pytest.param({"version": "x"}, "value-invalid", "nvidia_driver_version", id="no-version"),
+        pytest.param(
+            {"packages": {}}, "driver-packages-unknown", "nvidia_driver_source", id="no-packages"
+        ),
+        pytest.param(
+            {"gpu": {**FACTS, "secure_boot": True}}, "secure-boot-unsigned", "", id="secure-boot"
+        ),
+        pytest.param(
+            {"source": "runfile", "runfile": "x.run"}, "value-invalid", "nvidia_runfile", id="run"
+        ),
+        pytest.param(
+            {
+                "gpu": GpuNode(
+                    gpus=(Gpu(Vendor.NVIDIA, "0000:3b:00.0", device_id="0x1db5"),)
+                ).to_facts(),
+                "branch": "590",
+            },
+            "driver-branch-unfit",
+            "nvidia_driver_branch",
+            id="gpu-too-old",
+        ),
+        pytest.param(
+            {
+                "gpu": GpuNode(
+                    gpus=(Gpu(Vendor.NVIDIA, "0000:3b:00.0", device_id="0x1db5"),)
+                ).to_facts(),
+                "kernel_module": "open",
+            },
+            "kernel-module-unfit",
+            "nvidia_kernel_module",
+            id="open-module-for-volta",
+        ),
+    ],
+)
+def test_each_reason_has_its_code_its_input_and_a_line_to_type(
+    bare: Node, more: dict[str, Any], code: str, variable: str
+) -> None:
+    (found,) = bare.run(main, **arguments(fail_on="never", host="n1", **more))["findings"]
+    assert (found["code"], found["variable"]) == (code, variable)
+    assert found["fix"]
+    assert "Nothing was changed" not in found["message"]
+
+
+def test_packages_of_the_owners_that_stand_in_the_way_are_a_finding(bare: Node) -> None:
+    listing = "nvidia-driver-cuda\t525.147.05-1\tinstalled\n"
+    bare.answers("dpkg-query --show", (0, listing, ""))
+    (found,) = bare.run(main, **arguments(fail_on="never", host="n1"))["findings"]
+    assert (found["code"], found["variable"]) == ("driver-not-ours", "nvidia_replace_driver")
+    assert "take away or change nvidia-driver-cuda" in found["message"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_lists import Item
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (
     Input,
     Kind,
@@ -12,6 +14,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules 
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
     input_of_option,
     load_inputs,
+    plain_value,
 )
 
 
@@ -25,7 +28,16 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variab
         ),
         pytest.param({"choices": ["a"]}, Input("x", choices=("a",)), id="text-is-the-default"),
         pytest.param(
-            {"type": "list", "elements": "str", "choices": ["a"]}, Input("x"), id="list-of-choices"
+            {"type": "list", "elements": "str", "choices": ["a"]},
+            Input("x", Kind.LIST, choices=("a",)),
+            id="list-of-choices",
+        ),
+        pytest.param({"type": "dict"}, Input("x", Kind.DICT), id="map"),
+        pytest.param({"type": "float"}, Input("x", Kind.NUMBER), id="fraction"),
+        pytest.param(
+            {"type": "list", "options": {"base": {"required": True}, "size": {"type": "int"}}},
+            Input("x", Kind.LIST, items=(Item("base", "str", True), Item("size", "int"))),
+            id="list-of-maps",
         ),
     ],
 )
@@ -44,8 +56,8 @@ def test_options_of_every_role_and_verb_are_known(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     inputs = load_inputs(tmp_path)
-    assert inputs["ray_labels"] == Input("ray_labels")
-    assert inputs["ray_wait_seconds"] == Input("ray_wait_seconds", Kind.INTEGER)
+    assert inputs["ray_labels"] == Input("ray_labels", Kind.DICT)
+    assert inputs["ray_wait_seconds"] == Input("ray_wait_seconds", Kind.INTEGER, low=0)
     assert inputs["has_gpu"] == Input("has_gpu", Kind.BOOLEAN)
 
 
@@ -53,3 +65,16 @@ def test_this_collection_knows_the_variables_of_its_users() -> None:
     assert {"has_gpu", "my_iface", "cluster_subnet", "ray_runtime", "ray_image"} <= set(
         load_inputs()
     )
+
+
+def test_a_value_is_looked_at_in_full() -> None:
+    class Late(list[object]):
+        """A list whose elements are worked out when they are looked at."""
+
+        def __iter__(self) -> Iterator[object]:
+            """Fail as a template does that names nothing."""
+            raise KeyError("x is undefined")
+
+    with pytest.raises(KeyError, match="x is undefined"):
+        plain_value({"a": [Late()]})
+    assert plain_value({"a": (1, {"b": 2})}) == {"a": [1, {"b": 2}]}

@@ -1,0 +1,173 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the kernel says about its sockets: who listens, and which connections it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Optional
+
+#: Peer address -> pairs (own port, peer's port), four bytes as on the wire.
+Connections = dict[bytes, set[bytes]]
+
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_REQUEST_DUMP = 0x301
+_HEADER = struct.Struct("=IHHII")
+_DONE, _ERROR = 3, 2
+#: Family, protocol, extensions, padding, states, and the address part that a dump leaves empty.
+_QUESTION = struct.Struct("=BBBxI48x")
+_PROC_LISTEN, _PROC_UDP = "0A", "07"
+#: Every state of a connection that somebody took: ESTABLISHED, SYN_RECV, FIN_WAIT1, FIN_WAIT2,
+#: CLOSE_WAIT, LAST_ACK, CLOSING, NEW_SYN_RECV (the kernel's name for a request). Those
+#: that this node has asked for itself are among them; nobody asks for those.
+_TAKEN = (1, 3, 4, 5, 8, 9, 11, 12)
+_STATES = sum(1 << state for state in _TAKEN)
+_ANY4, _ANY6 = bytes(4), bytes(16)
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Ports where a service takes what comes to an address."""
+
+    tcp: frozenset[int]
+    udp: frozenset[int]
+
+
+def read_listening(address: str) -> Listening:
+    """Return where services listen that are reached at ``address``."""
+    own = socket.inet_aton(address)
+    found: dict[str, set[int]] = {"tcp": set(), "udp": set()}
+    for protocol, state in (("tcp", _PROC_LISTEN), ("udp", _PROC_UDP)):
+        for local, _peer, seen in _proc_rows(protocol):
+            host, port = local
+            if seen == state and host in (_ANY4, _ANY6, own, _MAPPED + own):
+                found[protocol].add(port)
+    return Listening(frozenset(found["tcp"]), frozenset(found["udp"]))
+
+
+def read_connections() -> Connections:
+    """Return every connection that this node's kernel holds, by the peer's address."""
+    try:
+        return _dump()
+    except OSError:  # A kernel without the module for it.
+        return _proc_connections()
+
+
+def _dump() -> Connections:
+    found: Connections = {}
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(5)
+        for family, peer_at in ((socket.AF_INET, 40), (socket.AF_INET6, 52)):
+            question = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, _STATES)
+            size = _HEADER.size + len(question)
+            kernel.send(_HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + question)
+            while _take(kernel.recv(1 << 16), peer_at, found):
+                pass
+    return found
+
+
+def _take(data: bytes, peer_at: int, found: Connections) -> bool:
+    """Add the connections of one answer; say whether there are more answers to come."""
+    place = 0
+    while place + _HEADER.size <= len(data):
+        size, kind = struct.unpack_from("=IH", data, place)
+        if kind == _DONE:
+            return False
+        if kind == _ERROR or size < _HEADER.size:
+            raise OSError("the kernel does not tell its sockets")
+        peer = data[place + peer_at : place + peer_at + 4]
+        pair = data[place + 20 : place + 24]
+        if peer in found:
+            found[peer].add(pair)
+        else:
+            found[peer] = {pair}
+        place += (size + 3) & ~3
+    return True
+
+
+def _proc_connections() -> Connections:
+    states = {f"{state:02X}" for state in _TAKEN}
+    found: Connections = {}
+    for (_host, port), (peer, peer_port), state in _proc_rows("tcp"):
+        if state in states:
+            found.setdefault(peer[-4:], set()).add(struct.pack("!HH", port, peer_port))
+    return found
+
+
+_Row = tuple[tuple[bytes, int], tuple[bytes, int], str]
+
+
+def _proc_rows(protocol: str) -> Iterator[_Row]:
+    """Yield own end, peer's end and state of each socket; rows that cannot be read are left out."""
+    for name in (protocol, f"{protocol}6"):
+        with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:
+            next(file, "")
+            for line in file:
+                words = line.split(None, 4)
+                with contextlib.suppress(ValueError, IndexError):
+                    yield _proc_end(words[1]), _proc_end(words[2]), words[3]
+
+
+def _proc_end(text: str) -> tuple[bytes, int]:
+    address, _colon, port = text.partition(":")
+    words = [int(address[start : start + 8], 16) for start in range(0, len(address), 8)]
+    return struct.pack(f"={len(words)}I", *words), int(port, 16)
+
+
+def read_handed_on(address: str, path: str = "/proc/net/nf_conntrack") -> Connections:
+    """Return the connections to ``address`` that this node itself hands on to another one.
+
+    That is how ports of containers work. Only root may read it, and not every kernel has it; what
+    cannot be read is empty.
+    """
+    found: Connections = {}
+    with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
+        for line in file:
+            words = [word.split("=", 1)[1] for word in line.split() if "=" in word]
+            # src, dst, sport, dport as sent, then the same of the answer.
+            if len(words) >= 8 and " tcp " in line and words[1] == address != words[4]:
+                with contextlib.suppress(ValueError, OSError):
+                    pair = struct.pack("!HH", int(words[3]), int(words[2]))
+                    found.setdefault(socket.inet_aton(words[0]), set()).add(pair)
+    return found
+
+
+def is_asked_for(address: str, path: str = "/proc/net/arp") -> bool:
+    """Return whether the kernel still asks for the hardware address of a neighbour."""
+    with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
+        for line in file:
+            words = line.split()
+            if len(words) > 2 and words[0] == address:
+                return words[2] == "0x0"
+    return False
+
+
+def read_number(path: str) -> Optional[int]:
+    """Return the number in a kernel file; None when there is none to read."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def raise_file_limit(wanted: int) -> int:
+    """Return how many files this process may have open, after asking for ``wanted`` or more."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted and os.geteuid() == 0:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    top = (1 << 20) if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (top, hard))
+    return top

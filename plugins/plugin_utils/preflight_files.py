@@ -1,0 +1,48 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes preflight.json and report.html on the control node."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.preflight_document import (
+    dump_document,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_page import render_page
+
+DOCUMENT = "preflight.json"
+PAGE = "report.html"
+
+
+def write_report(directory: str, document: Mapping[str, Any]) -> Path:
+    """Write both files into ``directory``, made where it is missing, and return the page's path.
+
+    A reader sees the former file or the new one, never half of one. OSError when they cannot be
+    written.
+    """
+    folder = Path(directory).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / DOCUMENT, dump_document(document))
+    _replace(folder / PAGE, render_page(document))
+    return folder / PAGE
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put ``text`` in the place of a file, readable as the user's umask says."""
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
