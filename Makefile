@@ -3,7 +3,7 @@
 # nodes through tests/lab.
 
 # Scenarios of `make test`, begun in this order, the longest first; each cleans up after itself.
-SCENARIOS ?= lifecycle gpu os_base firewall docker ray_venv nvidia ray rocm ssh default access
+SCENARIOS ?= lifecycle gpu preflight os_base firewall docker ray_venv nvidia ray rocm ssh default access
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2
@@ -134,6 +134,10 @@ molecule-%: setup
 .PHONY: test-slow
 test-slow: setup ## Kill runs at 20 task boundaries (half an hour; BOUNDARIES="provision:3,9 reset:5" for some)
 	@.venv/bin/python -m tests.slow.interruptions $(if $(BOUNDARIES),--boundaries $(BOUNDARIES))
+
+.PHONY: mesh-soak
+mesh-soak: setup ## Preflight with every port on healthy nodes, RUNS times (50): no run may find anything
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.slow.mesh_soak --runs $(or $(RUNS),50)
 
 .PHONY: fuzz
 fuzz: setup ## Feed 100,000 broken inputs to the parsers of GPU data

@@ -254,14 +254,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 def with_clock_offset(facts: dict[str, Any], before: float, after: float) -> dict[str, Any]:
     """Return the facts with bounds of how far the node's clock is ahead of this one, in seconds.
 
-    The node looked at its clock at some moment between ``before`` and ``after`` of this one.
+    The node looked at its clock when its module began and when it ended, both between ``before`` and
+    ``after`` of this one. What it did in between makes the bounds no wider.
     """
     node = facts["gpu_cluster"]
     system = node.get("system") or {}
-    clock = system.get("clock")
-    if not isinstance(clock, (int, float)):
+    begun, ended = system.get("clock"), system.get("clock_end")
+    if not isinstance(begun, (int, float)) or not isinstance(ended, (int, float)):
         return facts
-    bounds = [round(clock - after, 3), round(clock - before, 3)]
+    bounds = [round(ended - after, 3), round(begun - before, 3)]
     return {**facts, "gpu_cluster": {**node, "system": {**system, "clock_offset": bounds}}}
 
 

@@ -123,6 +123,7 @@ KNOWN = frozenset(
         "port-unreachable",
         "port-wrong-answerer",
         "probe-failed",
+        "preflight-running",
         "python-missing",
         "python-too-old",
         "range-invalid",

@@ -70,7 +70,8 @@ _EXPECTED = {
         r"(.*(prometheus|victoria|grafana|exporter|alertmanager).*|vm[a-z]+(\.service)?)$"
     ),
 }
-#: Our own listeners of a preflight that was cut off.
+#: The process that listens for another preflight, or for one that was cut off.
+AGENT = "rackforge-mesh"
 _OURS = re.compile(r"rackforge")
 
 
@@ -104,6 +105,25 @@ def check_ports_taken(inventory: Inventory, listeners: Sequence[Listener]) -> li
             if count(united(tuple(ports))) > MANY_TAKEN
         ]
     return findings
+
+
+def check_other_runs(inventory: Inventory) -> list[Finding]:
+    """Return a warning for each node with listeners of another preflight, or of one cut off."""
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="preflight-running",
+            host=node.name,
+            message="Listeners of another preflight are on the node, so paths to it cannot be"
+            " proven.",
+            seen=f"{rows[0]['process']} (pid {rows[0]['pid']}) on {rows[0]['protocol']}"
+            f" {united(tuple(row['ports'] for row in rows))}",
+            expected="one preflight at a time",
+            fix=f"wait until it has ended, or: {command_on(node.name, f'pkill {AGENT}')}",
+        )
+        for node in node_links(inventory)
+        if (rows := [row for row in node.facts.get("listeners") or () if row["process"] == AGENT])
+    ]
 
 
 def _by_host(listeners: Iterable[Listener]) -> dict[str, list[Listener]]:
@@ -328,6 +348,7 @@ def _denied(node: NodeLinks, rule: str, what: Mapping[str, Sequence[str]]) -> Fi
 def check_ports(inventory: Inventory, listeners: Sequence[Listener]) -> list[Finding]:
     """Return every finding about the ports that the plan needs and the nodes' state before it."""
     return [
+        *check_other_runs(inventory),
         *check_ports_taken(inventory, listeners),
         *check_ephemeral(inventory, listeners),
         *check_denied(inventory, listeners),

@@ -16,6 +16,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -105,6 +106,34 @@ def judge_pairs(
         else:
             answer.append(Held.HANDED_ON if pair in onward else Held.NOWHERE)
     return bytes(answer)
+
+
+def read_held(asked: Sequence[tuple[Ends, Message]]) -> tuple[Connections, Connections]:
+    """Return the connections that some questions are about: those held here, and those handed on.
+
+    What is read only for few is read only when one of them misses something.
+    """
+    questions = [
+        (ends, each.payload[4:], socket.inet_ntoa(each.payload[:4]))
+        for ends, each in asked
+        if each.kind is Kind.WITNESS
+    ]
+    peers = {
+        socket.inet_aton(name) for ends, _p, asker in questions for name in (asker, ends.peer[0])
+    }
+    held = read_connections(peers) if peers else {}
+
+    def is_missed() -> bool:
+        return any(
+            Held.NOWHERE in judge_pairs(pairs, ends, asker, held, {})
+            for ends, pairs, asker in questions
+        )
+
+    if not is_missed():
+        return held, {}
+    for peer, pairs in read_connections(peers, socket.AF_INET6).items():
+        held.setdefault(peer, set()).update(pairs)
+    return held, read_handed_on(questions[0][0].own[0]) if is_missed() else {}
 
 
 class Agent:
@@ -205,14 +234,11 @@ class Agent:
     def _answer_questions(self) -> None:
         """Answer all that was asked meanwhile; the table is read once for all."""
         asked = [talk for talk in self._talks.values() if talk.questions]
-        held: Connections = {}
-        onward: Connections = {}
-        if any(each.kind is Kind.WITNESS for talk in asked for each in talk.questions):
-            held = read_connections()
+        if not asked:
+            return
+        held, onward = read_held([(talk.ends, each) for talk in asked for each in talk.questions])
         for talk in asked:
             for question in talk.questions:
-                if question.kind is Kind.WITNESS and not onward:
-                    onward = self._onward(talk, question, held)
                 answer = self._answer(talk, question, held, onward)
                 if talk.channel is not None:
                     talk.to_send += talk.channel.pack(*answer)
@@ -221,12 +247,6 @@ class Agent:
                 self._flush(talk)
             except OSError:
                 self._drop(talk.sock.fileno())
-
-    def _onward(self, talk: Talk, question: Message, held: Connections) -> Connections:
-        """Return what the node hands on to containers, read only when somebody misses something."""
-        asker, pairs = question.payload[:4], question.payload[4:]
-        missed = judge_pairs(pairs, talk.ends, socket.inet_ntoa(asker), held, {})
-        return read_handed_on(talk.ends.own[0]) if Held.NOWHERE in missed else {}
 
     def _answer(
         self, talk: Talk, question: Message, held: Connections, onward: Connections

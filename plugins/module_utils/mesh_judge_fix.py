@@ -54,7 +54,7 @@ def fix_for(group: Group, nodes: Nodes) -> str:
     if group.verdict is Verdict.UNREACHABLE:
         return _route(group, nodes, source, destination)
     if group.verdict is Verdict.WRONG_ANSWERER:
-        return _answerer(group, source, destination)
+        return _answerer(group, source if len(block.sources) == 1 else "", destination)
     if block.kind is Kind.FROM:
         return _at_source(group, source)
     return _at_destination(group, nodes, destination)
@@ -70,12 +70,14 @@ def _route(group: Group, nodes: Nodes, source: str, destination: str) -> str:
 
 
 def _answerer(group: Group, source: str, destination: str) -> str:
+    """Return where to look for who answers; ``source`` is the only node that sees it, if one is."""
     if group.block.kind is Kind.FROM:
         return f"on {source}: nft list ruleset | grep -n -e redirect -e dnat -e tproxy"
     item = group.items[0]
     first = port_sets.first(item.bad)
     show = "ss -lunp" if item.protocol == "udp" else "ss -ltnp"
-    return f"on {destination}: {show} 'sport = :{first}'; nft list table ip nat"
+    where = f"on {source} and {destination}" if source else f"on {destination}"
+    return f"{where}: nft list ruleset | grep -n -e redirect -e dnat; {show} 'sport = :{first}'"
 
 
 def _at_source(group: Group, source: str) -> str:

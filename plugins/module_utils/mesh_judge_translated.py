@@ -35,7 +35,12 @@ _NODES = 3
 
 
 def is_translated(pair: PairResult, address: str) -> bool:
-    """Return whether the other node sees this one at another address than ``address``."""
+    """Return whether the other node sees this one at another address than ``address``.
+
+    One that sees it at its own address has a program that takes connections and passes them on.
+    """
+    if pair.seen_as and pair.seen_as == pair.address:
+        return False
     if pair.seen_as and address and pair.seen_as != address:
         return True
     return any(Verdict.TRANSLATED in verdicts(pair, protocol) for protocol in PROTOCOLS)

@@ -49,6 +49,17 @@ class Destination:
     #: Whether the listener that was there a moment before is gone.
     is_gone: bool = False
 
+    def take(self, part: Destination) -> None:
+        """Take over what was found out about a part of this node's ports."""
+        self.verdicts.update(part.verdicts)
+        self.talk, self.is_stranger, self.is_gone = part.talk, part.is_stranger, part.is_gone
+
+    @property
+    def is_handed_on(self) -> bool:
+        """Return whether the node sees us at its own address: a program on it took our talk."""
+        ends = self.talk.ends if self.talk is not None else None
+        return ends is not None and ends.peer[0] == self.target.address
+
     @property
     def ports(self) -> list[int]:
         """All ports to try, in order."""

@@ -11,7 +11,7 @@ import os
 import resource
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Optional
 
@@ -22,6 +22,10 @@ _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _REQUEST_DUMP = 0x301
 _HEADER = struct.Struct("=IHHII")
+_SIZE_AND_KIND = struct.Struct("=IH")
+#: An attribute with a small program for the kernel, and the operation "the peer's address is".
+_BYTECODE, _PEER_IS = 1, 8
+_FILTER = struct.Struct("=BBH")
 _DONE, _ERROR = 3, 2
 #: Family, protocol, extensions, padding, states, and the address part that a dump leaves empty.
 _QUESTION = struct.Struct("=BBBxI48x")
@@ -55,53 +59,61 @@ def read_listening(address: str) -> Listening:
     return Listening(frozenset(found["tcp"]), frozenset(found["udp"]))
 
 
-def read_connections() -> Connections:
-    """Return every connection that this node's kernel holds, by the peer's address."""
-    try:
-        return _dump()
-    except OSError:  # A kernel without the module for it.
-        return _proc_connections()
+def read_connections(
+    peers: Iterable[bytes], family: int = socket.AF_INET, *, ask: bool = True
+) -> Connections:
+    """Return the connections that this node's kernel holds with some peers, by their addresses.
 
-
-def _dump() -> Connections:
+    Those of services that listen with IPv6 as well are of that ``family``. The kernel sorts them
+    out by the peer; where it cannot be asked (``ask``), its table is read as text.
+    """
     found: Connections = {}
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
-        kernel.settimeout(5)
-        for family, peer_at in ((socket.AF_INET, 40), (socket.AF_INET6, 52)):
-            question = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, _STATES)
-            size = _HEADER.size + len(question)
-            kernel.send(_HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + question)
-            while _take(kernel.recv(1 << 16), peer_at, found):
-                pass
+    try:
+        for peer in peers:
+            _dump(peer, family, found) if ask else _read_table(peer, family, found)
+    except OSError:  # A kernel without the module for it.
+        for peer in peers:
+            _read_table(peer, family, found)
     return found
 
 
-def _take(data: bytes, peer_at: int, found: Connections) -> bool:
+def _dump(peer: bytes, family: int, found: Connections) -> None:
+    question = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, _STATES)
+    # A filter for the kernel: go on behind this when the peer's address is that one, else give up.
+    wanted = struct.pack("=BBxxi4s", socket.AF_INET, 32, -1, peer)
+    size = _FILTER.size + len(wanted)
+    code = _FILTER.pack(_PEER_IS, size, size + 4) + wanted
+    question += struct.pack("=HH", len(code) + 4, _BYTECODE) + code
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(5)
+        size = _HEADER.size + len(question)
+        kernel.send(_HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + question)
+        pairs = found.setdefault(peer, set())
+        while _take(kernel.recv(1 << 18), pairs):
+            pass
+
+
+def _take(data: bytes, pairs: set[bytes]) -> bool:
     """Add the connections of one answer; say whether there are more answers to come."""
-    place = 0
-    while place + _HEADER.size <= len(data):
-        size, kind = struct.unpack_from("=IH", data, place)
+    place, end = 0, len(data)
+    while place + _HEADER.size <= end:
+        size, kind = _SIZE_AND_KIND.unpack_from(data, place)
         if kind == _DONE:
             return False
         if kind == _ERROR or size < _HEADER.size:
             raise OSError("the kernel does not tell its sockets")
-        peer = data[place + peer_at : place + peer_at + 4]
-        pair = data[place + 20 : place + 24]
-        if peer in found:
-            found[peer].add(pair)
-        else:
-            found[peer] = {pair}
+        pairs.add(data[place + 20 : place + 24])
         place += (size + 3) & ~3
     return True
 
 
-def _proc_connections() -> Connections:
+def _read_table(peer: bytes, family: int, found: Connections) -> None:
     states = {f"{state:02X}" for state in _TAKEN}
-    found: Connections = {}
-    for (_host, port), (peer, peer_port), state in _proc_rows("tcp"):
-        if state in states:
-            found.setdefault(peer[-4:], set()).add(struct.pack("!HH", port, peer_port))
-    return found
+    pairs = found.setdefault(peer, set())
+    table = "tcp" if family == socket.AF_INET else "tcp6"
+    for (_host, port), (host, peer_port), state in _proc_table(table):
+        if state in states and host[-4:] == peer:
+            pairs.add(struct.pack("!HH", port, peer_port))
 
 
 _Row = tuple[tuple[bytes, int], tuple[bytes, int], str]
@@ -110,12 +122,16 @@ _Row = tuple[tuple[bytes, int], tuple[bytes, int], str]
 def _proc_rows(protocol: str) -> Iterator[_Row]:
     """Yield own end, peer's end and state of each socket; rows that cannot be read are left out."""
     for name in (protocol, f"{protocol}6"):
-        with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:
-            next(file, "")
-            for line in file:
-                words = line.split(None, 4)
-                with contextlib.suppress(ValueError, IndexError):
-                    yield _proc_end(words[1]), _proc_end(words[2]), words[3]
+        yield from _proc_table(name)
+
+
+def _proc_table(name: str) -> Iterator[_Row]:
+    with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:
+        next(file, "")
+        for line in file:
+            words = line.split(None, 4)
+            with contextlib.suppress(ValueError, IndexError):
+                yield _proc_end(words[1]), _proc_end(words[2]), words[3]
 
 
 def _proc_end(text: str) -> tuple[bytes, int]:

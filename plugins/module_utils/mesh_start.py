@@ -125,7 +125,9 @@ def _serve(key: bytes, wish: Wish, write_end: int) -> None:
         return
     agent = Agent(key, listeners, deadline)
     _tell(write_end, listeners.report)
-    agent.run()
+    # Where services have every port there is nobody to answer, and no way to be told to leave.
+    if listeners.tcp or listeners.udp:
+        agent.run()
 
 
 def _tell(write_end: int, report: ListenReport) -> None:

@@ -11,8 +11,8 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Optional
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_budget import Tracking
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_connect import (
@@ -109,6 +109,31 @@ class TcpProbe:
         for each in destinations:
             for port in each.silent:
                 each.verdicts.setdefault(port, Verdict.FILTERED)
+
+    def meet(self, destinations: Sequence[Destination]) -> None:
+        """Find an agent to talk to at each destination with an open port that has none yet."""
+        groups = [
+            [Item(to, port) for port, verdict in to.verdicts.items() if verdict is Verdict.OPEN]
+            for to in destinations
+        ]
+        self._meet([group for group in groups if group])
+
+    def cost(self) -> dict[str, Any]:
+        """Return what it took so far, as plain values."""
+        return {
+            "connections": self.connections,
+            "most_held": self.most_held,
+            "seconds": self.seconds,
+            "notes": self.notes,
+        }
+
+    def add_cost(self, other: Mapping[str, Any]) -> None:
+        """Count what another process took; it worked at the same time."""
+        self.connections += other["connections"]
+        self.most_held += other["most_held"]
+        self.notes += other["notes"]
+        for name, spent in other["seconds"].items():
+            self.seconds[name] = max(self.seconds.get(name, 0.0), spent)
 
     def _next_count(self, left: int) -> int:
         """Return how many to try now; 0 when silent ones fill the connection tracking."""
@@ -295,7 +320,8 @@ def proven(item: Item, held: Optional[Held]) -> Verdict:
     if held is Held.HANDED_ON:
         return Verdict.SERVICE
     if held is Held.TRANSLATED:
-        return Verdict.TRANSLATED
+        # Whoever comes from the node's own address was there already: somebody on it hands this on.
+        return Verdict.WRONG_ANSWERER if item.to.is_handed_on else Verdict.TRANSLATED
     if is_served or (held is None and not item.to.is_stranger):
         return Verdict.UNPROVEN
     if item.to.is_gone:

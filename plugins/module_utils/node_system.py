@@ -13,7 +13,6 @@ import os
 import pwd
 import socket
 import stat
-import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -58,8 +57,6 @@ def read_system(command: Command, root: str = "/") -> dict[str, Any]:
     mounts = parse_mountinfo(tree.text("/proc/self/mountinfo"))
     docker_root = node_system_state.data_root(tree.text("/etc/docker/daemon.json"))
     return {
-        "clock": time.time(),
-        "clock_monotonic": time.monotonic(),
         "boot_id": tree.text("/proc/sys/kernel/random/boot_id").strip() or None,
         "disks": read_disks(tree, docker_root),
         "docker_root": docker_root or "/var/lib/docker",

@@ -165,8 +165,8 @@ ansible_facts:
         system:
           description:
             - What a preflight judges besides the network; null is not known.
-            - C(clock) and C(clock_monotonic) are seconds, sizes are MiB. C(disks) are the file systems below /, /home, /opt, /tmp and what is
-              in /var/lib; those of other machines are not asked. C(system_disk_mib) is the disk below /, whatever part of it / has.
+            - C(clock) and C(clock_end) are the node's time in seconds when the module began and ended, sizes are MiB. C(disks) are the
+              file systems below /, /home, /opt, /tmp and what is in /var/lib; those of other machines are not asked. C(system_disk_mib) is the disk below /, whatever part of it / has.
             - C(cgroup) is v1, v2 or hybrid. C(reboot) tells of Debian's note and of an installed kernel that is newer than the running one.
             - C(login) has mode and owner of what leads to the keys of the user that Ansible logs in as; C(strict_modes) is asked for only where
               others may write there.
@@ -174,7 +174,7 @@ ansible_facts:
           returned: when O(survey=true)
           sample:
             clock: 1795354965.602
-            clock_monotonic: 41574.504
+            clock_end: 1795354965.913
             boot_id: ad23fb64-f74f-496c-ba0e-0edcedd614cf
             disks:
               - mount: /
@@ -268,6 +268,7 @@ import os
 import platform
 import pwd
 import socket
+import time
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
@@ -396,13 +397,14 @@ def read_node(command: Command, my_iface: str, cluster_subnet: str) -> dict[str,
 
 def main() -> None:
     """Answer with what was read."""
+    begun = time.time()
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
     command = Command(module)
     node = read_node(command, params["my_iface"], params["cluster_subnet"])
     if params["survey"]:
-        node["system"] = read_system(command)
         node["links"] = read_links(command, node["node_interface"])
+        node["system"] = {**read_system(command), "clock": begun, "clock_end": time.time()}
     module.exit_json(changed=False, ansible_facts={"gpu_cluster": node}, **node)
 
 

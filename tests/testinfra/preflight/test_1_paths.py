@@ -75,7 +75,7 @@ def test_one_port_of_a_range_and_one_direction_are_found(desk: Desk, healthy: Re
     [
         pytest.param("accept", "port-wrong-answerer", id="says-nothing"),
         # The node has the connections, and has them from itself.
-        pytest.param("forward", "address-translated", id="passes-on-faithfully"),
+        pytest.param("forward", "port-wrong-answerer", id="passes-on-faithfully"),
     ],
 )
 def test_a_proxy_that_answers_for_everything_is_no_open_path(

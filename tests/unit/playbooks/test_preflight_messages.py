@@ -121,11 +121,7 @@ def mistakes(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Run:
 def test_one_pass_names_every_problem_in_order(mistakes: Run) -> None:
     assert mistakes.rc == 2
     report = mistakes.text[mistakes.text.index("SEVERITY") : mistakes.text.index("PLAY RECAP")]
-    titles = [
-        " ".join(line.split())
-        for line in report.splitlines()
-        if line.startswith("ERROR")
-    ]
+    titles = [" ".join(line.split()) for line in report.splitlines() if line.startswith("ERROR")]
     assert titles == [
         "ERROR all hosts value-invalid (cluster_subnet)",
         "ERROR all hosts value-invalid (ray_runtime)",

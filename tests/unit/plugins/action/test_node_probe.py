@@ -60,12 +60,10 @@ def test_ssh_arguments_are_split_like_a_shell_does(text: str, expected: list[str
 
 
 def test_the_nodes_clock_is_bounded_by_when_it_was_asked() -> None:
-    facts = {"gpu_cluster": {"hostname": "n1", "system": {"clock": 1000.0}}}
+    clock = {"clock": 1000.0, "clock_end": 1001.5}
+    facts = {"gpu_cluster": {"hostname": "n1", "system": clock}}
     assert with_clock_offset(facts, before=990.0, after=992.5) == {
-        "gpu_cluster": {
-            "hostname": "n1",
-            "system": {"clock": 1000.0, "clock_offset": [7.5, 10.0]},
-        }
+        "gpu_cluster": {"hostname": "n1", "system": {**clock, "clock_offset": [9.0, 10.0]}}
     }
 
 
@@ -73,7 +71,7 @@ def test_the_nodes_clock_is_bounded_by_when_it_was_asked() -> None:
     "node",
     [
         pytest.param({"hostname": "n1"}, id="not-surveyed"),
-        pytest.param({"system": {"clock": None}}, id="clock-unknown"),
+        pytest.param({"system": {"clock": None, "clock_end": 2.0}}, id="clock-unknown"),
     ],
 )
 def test_a_clock_that_nobody_read_is_not_judged(node: dict[str, object]) -> None:

@@ -113,14 +113,19 @@ def test_one_stranger_on_several_ports_is_one_finding() -> None:
         pytest.param(
             listens("8076", "vminsert", unit="vminsert.service"), "monitoring", id="vminsert"
         ),
-        pytest.param(
-            listens("8076", "rackforge-mesh", unit="session-3.scope"), "ray", id="our-own-agent"
-        ),
         pytest.param(listens("8076", protocol="udp"), "ray", id="other-protocol"),
     ],
 )
 def test_the_expected_holder_is_no_stranger(row: dict[str, Any], profile: str) -> None:
     assert check(row, plan=[needed("ray-object-manager", "8076", profile)]) == []
+
+
+def test_the_listeners_of_another_preflight_are_told_once_and_as_no_stranger() -> None:
+    rows = [listens(ports, "rackforge-mesh", unit="session-3.scope") for ports in ("8076", "8077")]
+    (found,) = check(*rows)
+    assert (found.severity.value, found.code, found.host) == ("warning", "preflight-running", "n2")
+    assert found.seen == "rackforge-mesh (pid 4711) on tcp 8076-8077"
+    assert "pkill rackforge-mesh" in found.fix
 
 
 @pytest.mark.parametrize(

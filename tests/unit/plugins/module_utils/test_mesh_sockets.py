@@ -6,7 +6,6 @@ import socket
 import struct
 from pathlib import Path
 
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import mesh_sockets
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_sockets import (
     is_asked_for,
     read_connections,
@@ -43,8 +42,9 @@ def test_a_held_connection_is_found_both_ways_of_reading() -> None:
         client.bind((source, 0))
         client.connect((address, 23700))
         pair = struct.pack("!HH", 23700, client.getsockname()[1])
-        assert pair in read_connections()[socket.inet_aton(source)]
-        assert pair in mesh_sockets._proc_connections()[socket.inet_aton(source)]
+        peer = socket.inet_aton(source)
+        assert read_connections([peer]) == {peer: {pair}}
+        assert read_connections([peer], ask=False) == {peer: {pair}}
 
 
 def test_a_connection_to_an_ipv6_listener_is_found_by_its_ipv4_address() -> None:
@@ -55,7 +55,10 @@ def test_a_connection_to_an_ipv6_listener_is_found_by_its_ipv4_address() -> None
             client.bind((source, 0))
             client.connect(("127.0.0.1", port))
             pair = struct.pack("!HH", port, client.getsockname()[1])
-            assert pair in read_connections()[socket.inet_aton(source)]
+            peer = socket.inet_aton(source)
+            for ask in (True, False):
+                assert read_connections([peer], socket.AF_INET6, ask=ask) == {peer: {pair}}
+                assert read_connections([peer], ask=ask) == {peer: set()}
 
 
 def test_only_what_goes_on_to_another_address_is_a_containers(tmp_path: Path) -> None:

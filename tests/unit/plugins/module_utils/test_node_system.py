@@ -58,8 +58,6 @@ def test_empty_tree_without_programs_is_a_node_of_which_little_is_known(
 ) -> None:
     monkeypatch.setattr(node_system, "_login_account", lambda: None)
     found = read(host, root)
-    assert found.pop("clock") > 1_500_000_000
-    assert found.pop("clock_monotonic") > 0
     assert found == {
         "boot_id": None,
         "disks": [],
