@@ -246,7 +246,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             started_at=str(task_vars.get("__preflight_started") or now),
             finished_at=now,
             version=collection_version(),
-            cluster_name=str(task_vars.get("cluster_name") or "gpu-cluster"),
+            cluster_name=str(
+                self._templar.template(task_vars.get("cluster_name") or "gpu-cluster")
+            ),
             inventory=tuple(os.path.basename(str(each).rstrip("/,")) for each in sources),
             modes={"ports": args["ports"]},
             ignore=tuple(args["ignore"]),

@@ -55,6 +55,8 @@ LOWEST = {
     "gpu_burn_seconds": 1,
     "gpu_burn_temperature_limit_c": 1,
     "os_base_open_files": 1,
+    "preflight_ports_rate": 1,
+    "preflight_ports_seconds": 1,
     "ray_object_store_memory_mib": 75,
     "ray_open_files": 1,
 }

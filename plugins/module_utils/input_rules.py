@@ -111,7 +111,9 @@ def judge_value(known: Input, value: Any) -> Optional[Refusal]:
 
 
 def _judge_choice(known: Input, value: Any) -> Optional[Refusal]:
-    if not known.choices or str(value) in known.choices:
+    # YAML takes a bare off for false.
+    word = "off" if value is False else str(value)
+    if not known.choices or word in known.choices:
         return None
     meant = closest_name(str(value), known.choices) or known.choices[0]
     expected = f"one of {', '.join(known.choices)}"

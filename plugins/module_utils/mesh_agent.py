@@ -48,8 +48,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_wire im
 
 #: Seconds that somebody who connects has to prove that he knows the secret.
 STRANGER_SECONDS = 1.0
+#: Seconds until the first question of somebody who does.
+SILENT_SECONDS = 20.0
 #: Talks at one time; beyond, the oldest that proved nothing goes.
-MOST_TALKS = 400
+MOST_TALKS = 1024
 #: Bounds of a stream, whatever the prober wishes.
 STREAM_SECONDS, STREAM_BYTES = 1.0, 512 << 20
 _READ = 1 << 16
@@ -68,6 +70,8 @@ class Talk:
     received: bytearray = field(default_factory=bytearray)
     to_send: bytearray = field(default_factory=bytearray)
     questions: list[Message] = field(default_factory=list)
+    #: Whether the other end has said anything that only this talk can have.
+    is_proven: bool = False
     #: Whether what comes is thrown away: the prober measures how fast it goes.
     is_sink: bool = False
     #: What is left to send of a stream, and until when.
@@ -82,6 +86,11 @@ class Talk:
         piece = _ZEROS[: min(len(_ZEROS), self.stream_left)]
         self.stream_left -= len(piece)
         return piece
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """Return what puts those first that proved nothing, and of them the oldest."""
+        return self.is_proven, self.since
 
 
 def judge_pairs(
@@ -188,7 +197,7 @@ class Agent:
             except OSError:
                 return
             if len(self._talks) >= MOST_TALKS:
-                self._drop(min(self._talks, key=lambda each: self._talks[each].since))
+                self._drop(min(self._talks, key=lambda each: self._talks[each].worth))
             try:
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -221,6 +230,7 @@ class Agent:
             message = talk.channel.take(talk.received)
             if message is None:
                 return
+            talk.is_proven = True
             talk.questions.append(message)
 
     def _welcome(self, talk: Talk) -> None:
@@ -279,9 +289,11 @@ class Agent:
         self._epoll.modify(talk.sock.fileno(), wanted)
 
     def _drop_strangers(self) -> None:
-        late = time.monotonic() - STRANGER_SECONDS
+        now = time.monotonic()
         for number, talk in list(self._talks.items()):
-            if talk.channel is None and talk.since < late:
+            # A hello may be a recorded one.
+            patience = STRANGER_SECONDS if talk.channel is None else SILENT_SECONDS
+            if not talk.is_proven and talk.since < now - patience:
                 self._drop(number)
 
     def _drop(self, number: int) -> None:

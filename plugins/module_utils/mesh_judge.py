@@ -46,6 +46,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_judge_s
     incomplete_nodes,
     judge_incomplete,
     judge_missing,
+    judge_untested,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_judge_translated import (
     judge_translated,
@@ -100,6 +101,7 @@ def judge_mesh(
         {name: why for name, why in reasons.items() if name not in known}, members
     )
     findings += judge_missing(listens, plan)
+    findings += judge_untested(inside)
     if CONTROL_NODE in reports:
         explained = known | set(reasons) | _closed_nodes(groups)
         findings += judge_control(reports[CONTROL_NODE], plan, nodes, explained)

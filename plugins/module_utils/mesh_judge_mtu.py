@@ -36,8 +36,6 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model i
 
 #: More blocks than this have no pattern that a person would see.
 _BLOCKS = 12
-#: Bytes to which sizes are measured; no tunnel takes less.
-_EXACT = 8
 
 
 @dataclass(frozen=True)

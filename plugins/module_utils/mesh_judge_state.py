@@ -42,6 +42,8 @@ _CONSIDERABLE = 0.25
 #: What the agent says of ports that it leaves alone on purpose.
 _ON_PURPOSE = "left free"
 
+#: Reasons of untried ports that a finding repeats.
+_NOTES = 3
 _AGENT_GONE = "its listeners of this test ended early"
 
 
@@ -195,3 +197,25 @@ def _missing_findings(seen: str, words: str, names: Sequence[str], nodes: int) -
         )
         for host in hosts
     ]
+
+
+def judge_untested(reports: Mapping[str, ProbeReport]) -> list[Finding]:
+    """Return a warning for each node that had planned to try ports and did not come to it."""
+    return [
+        _untested(name, [str(note) for note in report.cost["notes"]])
+        for name, report in sorted(reports.items())
+        if report.cost.get("notes")
+    ]
+
+
+def _untested(name: str, notes: Sequence[str]) -> Finding:
+    more = f"; and {len(notes) - _NOTES} more" if len(notes) > _NOTES else ""
+    return Finding(
+        severity=Severity.WARNING,
+        code="ports-untested",
+        host=name,
+        message="Not every port could be tried from here.",
+        seen="; ".join(notes[:_NOTES]) + more,
+        expected="every path tried",
+        fix="ansible-playbook -i inv.ini preflight.yml -e preflight_ports=sample",
+    )

@@ -137,6 +137,9 @@ def measure(key: bytes, source: str, places: Mapping[int, Place]) -> dict[int, P
     expected = interface_mtu(source)
     wishes = {Way(place, back): [0] for place in places.values() for back in (False, True)}
     full = try_sizes(key, source, wishes)
+    # Once more what did not arrive: the other end may have been too busy to answer in time.
+    silent = {way: [0] for way in wishes if full.get((way, 0)) is None}
+    full.update(try_sizes(key, source, silent) if silent else {})
     found, lost = {}, []
     for number, place in places.items():
         sent, received = (full.get((Way(place, back), 0)) for back in (False, True))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import select
@@ -50,7 +51,7 @@ _ASKED = 4
 
 def start_agent(key: bytes, wish: Wish) -> ListenReport:
     """Return what is listened to now, by a process that ends by itself after ``wish.seconds``."""
-    there = find_agent(key, wish.address, wish.tcp)
+    there = find_agent(key, wish.address, wish.tcp) if agent_runs() else None
     if there is not None:
         answer = ask_agent(there, Kind.REPORT)
         there.close()
@@ -68,6 +69,15 @@ def start_agent(key: bytes, wish: Wish) -> ListenReport:
         return listen_report_from_plain(json.loads(text))
     except ValueError:
         return ListenReport(wish.address, problem="the listening process ended without a word")
+
+
+def agent_runs() -> bool:
+    """Return whether any agent is on this node: only then is it worth to ask who listens."""
+    for name in glob.glob("/proc/[0-9]*/comm"):
+        with contextlib.suppress(OSError), open(name, encoding="utf-8", errors="replace") as file:
+            if file.read().strip() == PROCESS_NAME:
+                return True
+    return False
 
 
 def _read_all(number: int, seconds: float) -> bytes:

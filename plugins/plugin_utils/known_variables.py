@@ -264,7 +264,8 @@ PLAYBOOK_INPUTS = (
         "preflight_ports_seconds",
         Kind.INTEGER,
         meaning="Seconds after which the listeners of preflight vanish by themselves, whatever "
-        "became of the run; when not set, 120 and 2 for each node.",
+        "became of the run, and for which a node tries ports; when not set, 120, and for each "
+        "batch of as many nodes as there are forks 20 and 1 for each node.",
     ),
     Input(
         "preflight_profiles",

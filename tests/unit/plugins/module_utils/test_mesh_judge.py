@@ -624,3 +624,12 @@ def test_no_firewall_is_told_apart_from_an_unknown_one(
     firewall: dict[str, object], expected: object
 ) -> None:
     assert node_view({"links": {"firewall": firewall}}).firewall == expected
+
+
+def test_ports_that_a_node_did_not_come_to_are_told() -> None:
+    scene = Scene(3)
+    notes = [f"node{number} tcp 80 not tried: the time was over" for number in range(1, 6)]
+    scene.cost["node2"] = {"notes": notes}
+    (found,) = scene.judge()
+    assert (found.severity.value, found.code, found.host) == ("warning", "ports-untested", "node2")
+    assert found.seen == f"{'; '.join(notes[:3])}; and 2 more"
