@@ -206,15 +206,15 @@ ansible_facts:
           description:
             - What the node's network is. What could not be read is null; without root that holds for firewall and for other users'
               processes.
-            - RV(ansible_facts.gpu_cluster.links.interfaces) has kind (physical, bond, bridge, vlan, veth, tunnel, wireless, loopback or
+            - C(interfaces) has kind (physical, bond, bridge, vlan, veth, tunnel, wireless, loopback or
               what C(ip) says), up, carrier, state, mtu, speed_mbit, duplex, driver, vendor, addresses, master, parent, bond (mode,
               members, down) and rdma. Ends of containers are left out.
-            - RV(ansible_facts.gpu_cluster.links.routes) are the IPv4 routes that lead somewhere, 1,000 at most; rules the policy rules
+            - C(routes) are the IPv4 routes that lead somewhere, 1,000 at most; rules the policy rules
               besides the usual three; neighbour the way the kernel takes inside the node address's subnet.
-            - RV(ansible_facts.gpu_cluster.links.listeners) has a row for each protocol, address (V(*), V(loopback) or one) and holder,
+            - C(listeners) has a row for each protocol, address (V(*), V(loopback) or one) and holder,
               with ports as a list; processes without a service are told by program beyond 400 rows. A command is told without its
               arguments.
-            - RV(ansible_facts.gpu_cluster.links.outgoing) are the ports of the ephemeral range that connections to elsewhere hold.
+            - C(outgoing) are the ports of the ephemeral range that connections to elsewhere hold.
           type: dict
           returned: when O(survey=true)
           sample:
