@@ -362,7 +362,7 @@ def collection_version() -> str:
     for name, key in (("galaxy.yml", "version"), ("MANIFEST.json", "collection_info")):
         try:
             values = yaml.safe_load((COLLECTION_ROOT / name).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError):
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
             continue
         found = values.get(key) if isinstance(values, Mapping) else None
         found = found.get("version") if isinstance(found, Mapping) else found

@@ -48,8 +48,10 @@ class Tracking:
     def add(self, closed: int, silent: int) -> None:
         """Count connections that were reset just now, and some that stay without an answer."""
         now = self._clock()
-        self._closed.append((now + CLOSED_SECONDS, closed))
-        self._silent.append((now + SILENT_SECONDS, silent))
+        if closed:
+            self._closed.append((now + CLOSED_SECONDS, closed))
+        if silent:
+            self._silent.append((now + SILENT_SECONDS, silent))
 
     def free(self) -> Optional[int]:
         """Return how many more connections there is room for now; None is no limit."""

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Optional
 
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_connect import ICMP_BURST
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_connect import (
+    ERRORS,
+    ICMP_BURST,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model import (
     Target,
     Verdict,
@@ -107,7 +110,7 @@ class Row:
         to = self.to
         self.causes += [to.verdicts[port] for port in self.silent if port in to.verdicts]
         self.silent = [port for port in self.silent if port in to.silent]
-        causes = [each for each in self.causes if each not in CONNECTED]
+        causes = [each for each in self.causes if each in ERRORS]
         if len(self.silent) > ICMP_BURST and causes:
             to.verdicts.update(dict.fromkeys(self.silent, causes[-1]))
             to.silent.difference_update(self.silent)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_budget import Tracking
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_connect import (
+    ERRORS,
     PATIENCE,
     Attempts,
     Connector,
@@ -102,7 +103,7 @@ class TcpProbe:
             count = self._next_count(len(items) - place)
             if count == 0:
                 items = items[:place] + self._represent(items[place:])
-                count = min(len(items) - place, _LEAST_CHUNK)
+                count = min(len(items) - place, _LEAST_CHUNK, max(self._tracking.room or 1, 1))
             self._try(items[place : place + count], PATIENCE)
             place += count
         self._look_again(destinations, deadline)
@@ -139,7 +140,7 @@ class TcpProbe:
         """Return how many to try now; 0 when silent ones fill the connection tracking."""
         count = min(left, self._window)
         free = self._tracking.free()
-        while free is not None and free < min(count, _LEAST_CHUNK):
+        while free is not None and free < min(count, _LEAST_CHUNK, self._tracking.room or 1):
             wait = self._tracking.wait_for_closed()
             if not wait:
                 return 0
@@ -298,7 +299,7 @@ class TcpProbe:
     @staticmethod
     def _may_be_told(to: Destination) -> bool:
         """Whether this destination has sent any error: only then is it worth to ask for more."""
-        return any(each not in CONNECTED for each in to.verdicts.values())
+        return any(each in ERRORS for each in to.verdicts.values())
 
     def _try_all(self, items: Sequence[Item], patience: float) -> None:
         for start in range(0, len(items), self._window):

@@ -28,8 +28,9 @@ def write_report(directory: str, document: Mapping[str, Any]) -> Path:
     """
     folder = Path(directory).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / DOCUMENT, dump_document(document))
-    _replace(folder / PAGE, render_page(document))
+    text, page = dump_document(document), render_page(document)
+    _replace(folder / DOCUMENT, text)
+    _replace(folder / PAGE, page)
     return folder / PAGE
 
 

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    ALL_HOSTS,
+    Finding,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
     Host,
     Inventory,
@@ -96,7 +99,7 @@ def _report(values: Mapping[str, Any], register: str) -> Optional[Mapping[str, A
     return report if isinstance(report, Mapping) else None
 
 
-def mesh_findings(mesh: Mesh, inventory: Inventory, known: Iterable[Finding]) -> list[Finding]:
+def mesh_findings(mesh: Mesh, inventory: Inventory, known: Sequence[Finding]) -> list[Finding]:
     """Return what is wrong with the paths; ``known`` is what is wrong with the nodes."""
     if not mesh.was_up:
         return []
@@ -104,11 +107,17 @@ def mesh_findings(mesh: Mesh, inventory: Inventory, known: Iterable[Finding]) ->
     told = {(each.host, each.code) for each in known}
     nodes = {host.name: _view(host, explained.get(host.name, "")) for host in inventory.nodes}
     found = judge_mesh(mesh.reports, mesh.listens, mesh.listeners, nodes, members(inventory))
-    return [
-        each
-        for each in found
-        if not any((each.host, why) in told for why in CAUSES.get(each.code, ()))
-    ]
+    everybody = members(inventory)
+    return [each for each in found if not _is_told(each, told, everybody)]
+
+
+def _is_told(finding: Finding, told: Set[tuple[str, str]], everybody: Sequence[str]) -> bool:
+    """Return whether findings about the node, or about every node, say why the mesh has it."""
+    hosts = everybody if finding.host == ALL_HOSTS else [finding.host]
+    return any(
+        all((host, why) in told or (ALL_HOSTS, why) in told for host in hosts)
+        for why in CAUSES.get(finding.code, ())
+    )
 
 
 def mesh_matrix(mesh: Mesh, inventory: Inventory) -> Optional[dict[str, Any]]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleUndefinedVariable
+from ansible_collections.rackforge.gpu_cluster.plugins.action import preflight_report
 from ansible_collections.rackforge.gpu_cluster.plugins.action.preflight_report import (
+    ActionModule,
+    collection_version,
+    find_all,
+    gpu_facts,
+    profile_problem,
     read_gpu_findings,
     read_host,
     read_probe,
@@ -23,8 +30,17 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules 
     Kind,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
+    Host,
+    Inventory,
     Probe,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model import (
+    Listener,
+    ListenReport,
+    PairResult,
+    ProbeReport,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.preflight_mesh import Mesh
 
 INPUTS = {
     "has_gpu": Input("has_gpu", Kind.BOOLEAN),
@@ -179,3 +195,241 @@ def test_braces_within_a_map_may_be_meant() -> None:
         {"docker_daemon_options": options},
         {},
     )
+
+
+@pytest.mark.parametrize(
+    "chosen", [[], ["management"], ["lan", "k3s-ha"], [" management "], [""]], ids=repr
+)
+def test_a_profile_that_there_is_gives_no_finding(chosen: list[str]) -> None:
+    assert profile_problem(chosen) == []
+
+
+@pytest.mark.parametrize("chosen", [["managment"], ["lan", "managment", "nonsense"]], ids=repr)
+def test_a_profile_that_there_is_not_is_named_with_those_that_there_are(chosen: list[str]) -> None:
+    assert profile_problem(chosen) == [
+        Finding(
+            Severity.ERROR,
+            "value-invalid",
+            "inventory",
+            "preflight_profiles names a profile that there is not.",
+            seen="'managment'",
+            expected="some of ray, k3s, k3s-ha, management, monitoring, lan",
+            fix="preflight_profiles=management",
+            variable="preflight_profiles",
+        )
+    ]
+
+
+MANIFEST = '{"collection_info": {"name": "gpu_cluster", "version": "1.2.3"}, "format": 1}'
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param({"galaxy.yml": "name: gpu_cluster\nversion: 0.4.0\n"}, "0.4.0", id="checkout"),
+        pytest.param({"MANIFEST.json": MANIFEST}, "1.2.3", id="installed"),
+        pytest.param(
+            {"galaxy.yml": "version: 0.4.0\n", "MANIFEST.json": MANIFEST}, "0.4.0", id="both"
+        ),
+        pytest.param(
+            {"galaxy.yml": "name: x\n", "MANIFEST.json": MANIFEST}, "1.2.3", id="not-told"
+        ),
+        pytest.param({"galaxy.yml": "a: [", "MANIFEST.json": MANIFEST}, "1.2.3", id="broken-yaml"),
+        pytest.param({"MANIFEST.json": '{"format": 1}'}, "", id="a-manifest-without-it"),
+        pytest.param({"galaxy.yml": "- version\n"}, "", id="a-list"),
+        pytest.param({"galaxy.yml": ""}, "", id="an-empty-file"),
+        pytest.param({}, "", id="neither"),
+    ],
+)
+def test_the_version_is_that_of_the_collection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(preflight_report, "COLLECTION_ROOT", tmp_path)
+    assert collection_version() == expected
+
+
+def a_node(number: int, group: str) -> Host:
+    """Return a node that answered and is well."""
+    address = f"198.19.1.{number}"
+    facts = {
+        "node_address": address,
+        "node_interface": "eth1",
+        "default_interface": "eth1",
+        "interfaces": [{"name": "eth1", "addresses": [f"{address}/24"], "is_loopback": False}],
+        "hostname": f"node{number}",
+        "machine_id": f"id{number}",
+        "python_version": "3.13.5",
+        "clock_synchronised": True,
+        "address_problem": None,
+    }
+    probe = Probe(reachable=True, sudo=True, facts=facts)
+    return Host(f"n{number}", groups=frozenset({group}), probe=probe)
+
+
+TWO = Inventory(
+    hosts=(a_node(1, "ray_head"), a_node(2, "ray_worker")),
+    inputs={},
+    group_names=frozenset({"ray_head", "ray_worker"}),
+)
+ARGS = {"profiles": [], "gpu_register": "__preflight_gpus"}
+NOBODY: dict[str, dict[str, Any]] = {"n1": {}, "n2": {}}
+SKIPPED = {"changed": False, "skipped": True}
+HEARD = {"n1": ListenReport("198.19.1.1"), "n2": ListenReport("198.19.1.2")}
+
+
+def mesh(verdict: str) -> Mesh:
+    """Return a mesh of one path, from n2 to the head."""
+    listener = Listener(
+        "n1", "198.19.1.1", "tcp", "6379", "6379", "ray-gcs", "ray", sources=("n2",)
+    )
+    pair = PairResult("n1", "198.19.1.1", tcp={verdict: "6379"}, seen_as="198.19.1.2")
+    return Mesh((listener,), HEARD, {"n2": ProbeReport("n2", "198.19.1.2", (pair,))})
+
+
+def codes(
+    nodes: Mapping[str, Any], known: Mesh | None = None, profiles: list[str] | None = None
+) -> list[tuple[str, str, str]]:
+    """Return severity, host and code of everything that is found."""
+    args = {**ARGS, "profiles": profiles or []}
+    found = find_all(TWO, nodes, known or Mesh(), args)
+    return [(each.severity.value, each.host, each.code) for each in found]
+
+
+def test_a_sound_inventory_has_no_findings() -> None:
+    assert codes(NOBODY) == []
+    assert codes({"n1": {"__preflight_gpus": SKIPPED}, "n2": {}}, mesh("open")) == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "known", "profiles", "expected"),
+    [
+        pytest.param(
+            {**NOBODY, "n2": {"__preflight_gpus": {"findings": [NO_GPU]}}},
+            Mesh(),
+            [],
+            [("error", "n2", "no-gpu")],
+            id="of-the-gpus",
+        ),
+        pytest.param(
+            {**NOBODY, "n2": {"__nvidia_forecast": {"findings": [NO_GPU]}}},
+            Mesh(),
+            [],
+            [("error", "n2", "no-gpu")],
+            id="of-a-role's-plan",
+        ),
+        pytest.param(
+            {
+                **NOBODY,
+                "n2": {
+                    "__preflight_gpus": {"findings": [NO_GPU]},
+                    "__nvidia_forecast": {"findings": [NO_GPU]},
+                    "__rocm_forecast": SKIPPED,
+                },
+            },
+            Mesh(),
+            [],
+            [("error", "n2", "no-gpu")],
+            id="of-both-once",
+        ),
+        pytest.param(
+            NOBODY, mesh("filtered"), [], [("error", "n1", "port-filtered")], id="of-the-paths"
+        ),
+        pytest.param(
+            NOBODY, Mesh(), ["lna"], [("error", "inventory", "value-invalid")], id="of-the-profiles"
+        ),
+        pytest.param(
+            {**NOBODY, "n2": {"__preflight_gpus": {"findings": [BAR1_ZERO]}}},
+            mesh("refused"),
+            ["lna"],
+            [
+                ("error", "inventory", "value-invalid"),
+                ("error", "n1", "port-refused"),
+                ("warning", "n2", "bar1-zero"),
+            ],
+            id="of-everything-errors-first",
+        ),
+    ],
+)
+def test_all_parts_are_in_one_list(
+    nodes: dict[str, Any], known: Mesh, profiles: list[str], expected: list[tuple[str, str, str]]
+) -> None:
+    assert codes(nodes, known, profiles) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param(
+            {"ansible_facts": {"gpu": {"vendor": "nvidia"}}}, {"vendor": "nvidia"}, id="g"
+        ),
+        pytest.param({"ansible_facts": {"gpu": None}}, {}, id="nothing-told"),
+        pytest.param({"ansible_facts": None}, {}, id="no-facts"),
+        pytest.param({}, {}, id="not-asked"),
+    ],
+)
+def test_facts_of_gpus_are_those_of_the_driver_check(
+    variables: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert gpu_facts(variables) == expected
+
+
+class Screen:
+    """What the user would see."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.warnings: list[str] = []
+        self.display = self.lines.append
+        self.warning = self.warnings.append
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """Return what is shown in place of Ansible's terminal."""
+    made = Screen()
+    monkeypatch.setattr(preflight_report, "display", made)
+    return made
+
+
+def written(directory: str) -> dict[str, str]:
+    """Return where the report lies."""
+    found: dict[str, str] = ActionModule.__new__(ActionModule)._write(directory, {})
+    return found
+
+
+def test_a_report_that_cannot_be_written_is_a_warning_and_no_failure(
+    screen: Screen, tmp_path: Path
+) -> None:
+    place = tmp_path / "report"
+    place.write_text("mine", encoding="utf-8")
+    assert written(str(place)) == {}
+    assert screen.lines == []
+    assert screen.warnings == [
+        f"The report could not be written: [Errno 17] File exists: '{place}'. Name a directory of"
+        " yours in preflight_report_dir."
+    ]
+
+
+def test_where_no_report_is_wished_none_is_written(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_directory: str, _document: object) -> Path:
+        raise AssertionError("nobody asked for it")
+
+    monkeypatch.setattr(preflight_report, "write_report", fail)
+    assert written("") == {}
+    assert (screen.lines, screen.warnings) == ([], [])
+
+
+def test_the_user_is_told_where_the_report_lies(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(directory: str, _document: object) -> Path:
+        return Path(directory) / "report.html"
+
+    monkeypatch.setattr(preflight_report, "write_report", write)
+    page = f"{tmp_path}/report.html"
+    assert written(str(tmp_path)) == {"page": page, "document": f"{tmp_path}/preflight.json"}
+    assert (screen.lines, screen.warnings) == ([f"Report: {page}"], [])

@@ -141,3 +141,46 @@ def test_a_misspelt_variable_is_recognised(name: str, expected: str | None) -> N
 )
 def test_slips_are_counted(left: str, right: str, expected: int) -> None:
     assert edit_distance(left, right) == expected
+
+
+PORTS = Input("preflight_ports", choices=("required", "full", "sample", "off"))
+
+
+def test_a_bare_off_is_false_in_yaml_and_means_the_choice_off() -> None:
+    assert judge_value(PORTS, False) is None
+    assert judge_value(PORTS, "off") is None
+
+
+@pytest.mark.parametrize(
+    ("known", "value", "seen", "expected", "fix"),
+    [
+        pytest.param(
+            PORTS,
+            True,
+            "preflight_ports=True",
+            "one of required, full, sample, off",
+            "preflight_ports=required",
+            id="a-bare-on",
+        ),
+        pytest.param(
+            PORTS,
+            0,
+            "preflight_ports=0",
+            "one of required, full, sample, off",
+            "preflight_ports=required",
+            id="a-zero",
+        ),
+        pytest.param(
+            RUNTIME,
+            False,
+            "ray_runtime=False",
+            "one of container, venv",
+            "ray_runtime=container",
+            id="off-where-it-is-no-choice",
+        ),
+    ],
+)
+def test_a_boolean_is_no_other_choice(
+    known: Input, value: object, seen: str, expected: str, fix: str
+) -> None:
+    assert judge_value(known, value) == Refusal("value-invalid", seen, expected, fix)
