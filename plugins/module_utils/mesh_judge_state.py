@@ -96,10 +96,16 @@ def gone_agents(
 ) -> set[str]:
     """Return the nodes whose listeners ended before the others were done.
 
-    The node itself says so (``agent_alive`` in the cost of its report); where it says nothing and
-    has no packet filter, every port of ours refused by everybody says the same.
+    The node itself says so (``agent_alive`` in the cost of its report) and somebody missed them;
+    listeners that ended after everybody was done are none too few. Where it says nothing and has no
+    packet filter, every port of ours refused by everybody says the same.
     """
-    gone = {name for name, each in reports.items() if each.cost.get("agent_alive") is False}
+    missed = {fault.destination for fault in faults}
+    gone = {
+        name
+        for name, each in reports.items()
+        if each.cost.get("agent_alive") is False and name in missed
+    }
     refused: dict[str, set[str]] = {}
     for fault in faults:
         if fault.whole and fault.verdict is Verdict.REFUSED:

@@ -633,3 +633,9 @@ def test_ports_that_a_node_did_not_come_to_are_told() -> None:
     (found,) = scene.judge()
     assert (found.severity.value, found.code, found.host) == ("warning", "ports-untested", "node2")
     assert found.seen == f"{'; '.join(notes[:3])}; and 2 more"
+
+
+def test_listeners_that_ended_after_everybody_was_done_are_no_fault() -> None:
+    scene = Scene(3)
+    scene.cost["node3"] = {"agent_alive": False}
+    assert scene.judge() == []
