@@ -34,11 +34,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_mtu_siz
     socket_info,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_port_text import (
-    compress,
     expand,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_rows import Destination
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_share import (
+    ports_by_verdict,
     run_shared,
     workers_for,
 )
@@ -77,14 +77,6 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def group(verdicts: Mapping[int, Verdict]) -> dict[str, str]:
-    """Return for each verdict the list of its ports."""
-    ports: dict[str, list[int]] = {}
-    for port, verdict in verdicts.items():
-        ports.setdefault(verdict.value, []).append(port)
-    return {verdict: compress(found) for verdict, found in sorted(ports.items())}
-
-
 def pair_of(run: Run, place: int) -> PairResult:
     """Return what was found out about one destination."""
     to = run.destinations[place]
@@ -93,8 +85,8 @@ def pair_of(run: Run, place: int) -> PairResult:
     return PairResult(
         destination=to.target.host,
         address=to.target.address,
-        tcp=group(to.verdicts),
-        udp=group(run.udp.get(place, {})),
+        tcp=ports_by_verdict(to.verdicts),
+        udp=ports_by_verdict(run.udp.get(place, {})),
         rtt_ms=socket_info(talk.sock).rtt_ms if talk is not None and is_alive else None,
         seen_as=talk.ends.peer[0] if talk is not None and talk.ends is not None else "",
         mtu=run.mtu.get(place, PathMtu()),

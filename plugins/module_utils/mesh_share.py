@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
@@ -102,7 +102,7 @@ def _start(make: Probes, share: list[Destination], deadline: float) -> Helper:
         os.close(read_end)
         probe = make()
         probe.run(share, deadline)
-        verdicts = [_spans(each.verdicts) for each in share]
+        verdicts = [ports_by_verdict(each.verdicts) for each in share]
         with os.fdopen(write_end, "w", encoding="ascii") as pipe:
             json.dump({"verdicts": verdicts, "cost": probe.cost()}, pipe)
     finally:
@@ -120,11 +120,12 @@ def _answer_of(helper: Helper) -> Any:
         return None
 
 
-def _spans(verdicts: dict[int, Verdict]) -> dict[str, str]:
+def ports_by_verdict(verdicts: Mapping[int, Verdict]) -> dict[str, str]:
+    """Return for each verdict the list of its ports."""
     ports: dict[str, list[int]] = {}
     for port, verdict in verdicts.items():
         ports.setdefault(verdict.value, []).append(port)
-    return {verdict: compress(found) for verdict, found in ports.items()}
+    return {verdict: compress(found) for verdict, found in sorted(ports.items())}
 
 
 def _verdicts(spans: dict[str, str]) -> dict[int, Verdict]:
