@@ -20,7 +20,6 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model i
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_port_text import (
     compress,
     expand,
-    spans_of,
     spread,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_sockets import (
@@ -28,6 +27,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_sockets
     read_listening,
     read_number,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_spans import parsed
 
 #: A range wider than this is a pool that a service takes ports out of.
 WIDE = 64
@@ -71,7 +71,7 @@ class Wish:
 def choose_ports(text: str, taken: frozenset[int], few: bool, room: int) -> tuple[list[int], str]:
     """Return the ports to try, and those of them that are left free because there are services."""
     wanted: list[int] = []
-    for first, last in spans_of(text):
+    for first, last in parsed(text):
         span = [port for port in range(first, last + 1) if port not in taken]
         wide = few and last - first >= WIDE
         wanted += spread(span, FEW) if wide else span

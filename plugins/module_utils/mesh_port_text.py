@@ -10,20 +10,14 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TypeVar
 
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import joined
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_spans import parsed
 
 T = TypeVar("T")
 
 
-def spans_of(text: str) -> list[tuple[int, int]]:
-    """Return first and last port of each range of a list such as ``7000,7010-7020``."""
-    pairs = (part.partition("-") for part in joined(text).split(",") if part)
-    return [(int(first), int(last or first)) for first, _dash, last in pairs]
-
-
 def expand(text: str) -> list[int]:
     """Return the ports of a list such as ``7000,7010-7020``, in order."""
-    return [port for first, last in spans_of(text) for port in range(first, last + 1)]
+    return [port for first, last in parsed(text) for port in range(first, last + 1)]
 
 
 def compress(ports: Iterable[int]) -> str:

@@ -68,29 +68,31 @@ def read_connections(
     out by the peer; where it cannot be asked (``ask``), its table is read as text.
     """
     found: Connections = {}
-    try:
-        for peer in peers:
-            _dump(peer, family, found) if ask else _read_table(peer, family, found)
-    except OSError:  # A kernel without the module for it.
-        for peer in peers:
+    for peer in peers:
+        if not (ask and _dump(peer, family, found)):
             _read_table(peer, family, found)
     return found
 
 
-def _dump(peer: bytes, family: int, found: Connections) -> None:
+def _dump(peer: bytes, family: int, found: Connections) -> bool:
+    """Add what the kernel says; return whether it said it, for some lack the module for it."""
     question = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, _STATES)
     # A filter for the kernel: go on behind this when the peer's address is that one, else give up.
     wanted = struct.pack("=BBxxi4s", socket.AF_INET, 32, -1, peer)
     size = _FILTER.size + len(wanted)
     code = _FILTER.pack(_PEER_IS, size, size + 4) + wanted
     question += struct.pack("=HH", len(code) + 4, _BYTECODE) + code
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
-        kernel.settimeout(5)
-        size = _HEADER.size + len(question)
-        kernel.send(_HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + question)
-        pairs = found.setdefault(peer, set())
-        while _take(kernel.recv(1 << 18), pairs):
-            pass
+    pairs = found.setdefault(peer, set())
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
+            kernel.settimeout(5)
+            size = _HEADER.size + len(question)
+            kernel.send(_HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + question)
+            while _take(kernel.recv(1 << 18), pairs):
+                pass
+    except OSError:
+        return False
+    return True
 
 
 def _take(data: bytes, pairs: set[bytes]) -> bool:
