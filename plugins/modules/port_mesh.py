@@ -64,6 +64,10 @@ options:
     description: UDP ports to listen to.
     type: str
     default: ""
+  served:
+    description: For O(state=absent), TCP ports at which services of the node listened when the test began. RV(ended) has those that are gone.
+    type: str
+    default: ""
   seconds:
     description:
       - For O(state=listening) the seconds after which the listeners are gone in any case.
@@ -153,6 +157,7 @@ EXAMPLES = r"""
     address: "{{ ansible_facts['gpu_cluster']['node_address'] }}"
     secret: "{{ mesh_secret }}"
     tcp: 8076-8077,10002-20000
+    served: "10011"
 """
 
 RETURN = r"""
@@ -202,6 +207,11 @@ was_listening:
   returned: with O(state=absent)
   type: bool
   sample: true
+ended:
+  description: Those of O(served) at which nobody listens any more, in the kernel's notation.
+  returned: with O(state=absent)
+  type: str
+  sample: "11378"
 was_there:
   description: Whether there was anything to end.
   returned: with O(state=absent)
@@ -221,7 +231,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model i
     Target,
     target_from_plain,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_port_text import expand
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_port_text import (
+    compress,
+    expand,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_probe import Order, probe
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_routes import by_source
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_sockets import (
@@ -252,7 +265,7 @@ def check(params: dict[str, Any]) -> None:
     for address in addresses:
         if not is_ipv4(address):
             raise ValueError(f"saw the address {address!r}, expected IPv4 such as 10.0.0.1")
-    for text in (params["tcp"], params["udp"]):
+    for text in (params["tcp"], params["udp"], params["served"]):
         joined(text)
     for each in params["targets"]:
         joined(each["tcp"], each["tcp_served"], each["udp"], each["udp_served"])
@@ -275,9 +288,10 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         return {"report": start_agent(key, wish).to_plain()}
     if params["state"] == "absent":
         # Whether the agent still listens, also where a packet filter keeps even this node from it.
-        listening = not read_listening(params["address"]).tcp.isdisjoint(expand(params["tcp"]))
+        heard = read_listening(params["address"]).tcp
         return {
-            "was_listening": listening,
+            "was_listening": not heard.isdisjoint(expand(params["tcp"])),
+            "ended": compress(set(expand(params["served"])) - heard),
             "was_there": end_agent(key, params["address"], params["tcp"]),
         }
     targets = tuple(target_from_plain(each) for each in params["targets"])
@@ -313,6 +327,7 @@ def main() -> None:
             "secret": {"type": "str", "required": True, "no_log": True},
             "tcp": {"type": "str", "default": ""},
             "udp": {"type": "str", "default": ""},
+            "served": {"type": "str", "default": ""},
             "seconds": {"type": "int", "default": 120},
             "ranges": {"choices": ["complete", "few"], "default": "complete"},
             "source": {"type": "str", "default": ""},

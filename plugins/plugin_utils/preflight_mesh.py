@@ -17,6 +17,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_mo
     Host,
     Inventory,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_ended import (
+    forgivable,
+    without_ended,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_judge import judge_mesh
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_judge_nodes import (
     NodeView,
@@ -82,7 +86,20 @@ def read_mesh(variables: Mapping[str, Mapping[str, Any]]) -> Mesh:
             reports[name] = _with_agent(probe_report_from_plain(tried), values.get(LEFT))
         if here and CONTROL_NODE not in reports:
             reports[CONTROL_NODE] = probe_report_from_plain(here)
-    return Mesh(tuple(listener_from_plain(each) for each in plan), listens, reports)
+    listeners = tuple(listener_from_plain(each) for each in plan)
+    ended = forgivable(listeners, _ended(variables))
+    seen = {name: without_ended(each, ended) for name, each in reports.items()}
+    return Mesh(listeners, listens, seen)
+
+
+def _ended(variables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return by host the ports whose service went away meanwhile, as the last task saw it."""
+    left = {name: values.get(LEFT) for name, values in variables.items()}
+    return {
+        name: str(each.get("ended") or "")
+        for name, each in left.items()
+        if isinstance(each, Mapping)
+    }
 
 
 def _with_agent(report: ProbeReport, left: Any) -> ProbeReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -35,6 +36,13 @@ def test_three_calls_prove_a_path_and_leave_nothing(node: Node) -> None:
     )
     assert (first["was_there"], second["was_there"]) == (True, False)
     assert {each["changed"] for each in (heard, seen, first, second)} == {False}
+
+
+def test_services_that_went_away_meanwhile_are_told(node: Node) -> None:
+    address = new_address()
+    with socket.create_server((address, 23001)):
+        left = call(node, "absent", address, tcp=PORTS, served="23001-23002")
+    assert left["ended"] == "23002"
 
 
 def test_check_mode_runs_as_usual(node: Node) -> None:

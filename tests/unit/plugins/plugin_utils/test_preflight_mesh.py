@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,6 +137,23 @@ def test_whether_the_listeners_lasted_is_what_the_last_task_saw(
 ) -> None:
     variables = {"n2": {"__preflight_tried": registered(TRIED), "__preflight_left": left}}
     assert read_mesh(variables).reports["n2"].cost == {"connections": 1, **expected}
+
+
+def test_a_process_that_ended_meanwhile_is_no_closed_port() -> None:
+    workers = replace(LISTENER, ports="10002-20000", tested="10002-20000", service="ray-workers")
+    tried = replace(
+        TRIED, pairs=(PairResult("n1", "198.19.1.11", tcp={"refused": "11378,11921,8077"}),)
+    )
+    variables = {
+        "n1": {
+            "__preflight_paths": [LISTENER.to_plain(), workers.to_plain()],
+            "__preflight_left": {"was_listening": True, "ended": "8077,11378"},
+        },
+        "n2": {"__preflight_tried": registered(tried)},
+    }
+    pair = read_mesh(variables).reports["n2"].pairs[0]
+    # 11921 still has its service, 8077 is a port that one service has for itself.
+    assert pair.tcp == {"refused": "8077,11921", "untested": "11378"}
 
 
 @pytest.mark.parametrize(
