@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
         help="their model (default: %(default)s)",
     )
     start.add_argument(
+        "--ssh-ports",
+        type=ports,
+        default=(),
+        metavar="N[,N...]",
+        help="loopback ports at which the nodes' sshd answers, one for each (default: free ones)",
+    )
+    start.add_argument(
         "--no-ray-image",
         action="store_true",
         help="do not build the Ray image and wheels (what has been built is still handed over)",
@@ -126,6 +133,16 @@ def counts(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def ports(text: str) -> tuple[int, ...]:
+    """Return the ports that are named, with commas between them."""
+    words = text.split(",")
+    if not all(word.isdigit() and 1024 <= int(word) <= 65535 for word in words):
+        raise argparse.ArgumentTypeError(f"{text} is no list of ports from 1024 to 65535")
+    if len(set(words)) < len(words):
+        raise argparse.ArgumentTypeError(f"{text} names a port twice")
+    return tuple(int(word) for word in words)
+
+
 def platforms(text: str) -> tuple[str, ...]:
     """Return the platforms that are named, with commas between them."""
     names = tuple(text.split(","))
@@ -179,6 +196,7 @@ def _up(args: argparse.Namespace) -> None:
         not args.no_ray_image,
         args.gpus,
         args.gpu_model,
+        args.ssh_ports,
     )
     lifecycle.up(wish)
 

@@ -37,6 +37,8 @@ class Wish:
     ray_image: bool = True
     gpus: tuple[int, ...] = ()
     gpu_model: str = DEFAULT_MODEL
+    #: Loopback ports of the nodes' sshd, one for each; without them free ones are taken.
+    ssh_ports: tuple[int, ...] = ()
 
 
 DEFAULT_COUNT = 3
@@ -53,6 +55,8 @@ def up(wish: Wish) -> State:
         present = nodes.drop_strangers(wish.name, lab_id)
         platforms = _choose_platforms(wish, present)
         count = wish.count if wish.count is not None else len(present) or DEFAULT_COUNT
+        if wish.ssh_ports and len(wish.ssh_ports) != count:
+            raise LabError(f"{_nodes(count)} and {len(wish.ssh_ports)} ports for sshd")
         built = {
             name: images.ensure_node_image(images.platform_called(name))
             for name in platforms[:count]
@@ -60,7 +64,7 @@ def up(wish: Wish) -> State:
         _build_artifacts(wish, platforms)
         subnet = nodes.ensure_networks(wish.name, lab_id)
         plan = plan_nodes(wish.name, count, subnet, platforms)
-        ports = _reconcile(plan, present, built, lab_id)
+        ports = _reconcile(plan, present, built, lab_id, wish.ssh_ports)
         _write_files(state, plan, ports, wish, _inputs(wish, platforms[0]))
         say(f"{_nodes(count)} of {', '.join(built)} up; inventory: {state.inventory}")
     return state
@@ -82,7 +86,11 @@ def _choose_platforms(wish: Wish, present: list[Found]) -> tuple[str, ...]:
 
 
 def _reconcile(
-    plan: list[Node], present: list[Found], built: Mapping[str, str], lab_id: str
+    plan: list[Node],
+    present: list[Found],
+    built: Mapping[str, str],
+    lab_id: str,
+    ssh_ports: tuple[int, ...] = (),
 ) -> dict[Node, int]:
     by_number = {found.number: found for found in present}
     surplus = [found.container for found in present if found.number > len(plan)]
@@ -96,7 +104,11 @@ def _reconcile(
     for node in plan:
         found = by_number.get(node.number)
         if found is None:
-            ports[node] = nodes.free_port(node.lab, node.subnet, taken)
+            ports[node] = (
+                ssh_ports[node.number - 1]
+                if ssh_ports
+                else nodes.free_port(node.lab, node.subnet, taken)
+            )
             nodes.create_node(node, built[node.platform], lab_id, ports[node])
             continue
         ports[node] = found.port
