@@ -63,6 +63,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.preflight_ig
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.system_check import (
     check_system,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_files import (
+    check_files,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
     COLLECTION_ROOT,
     load_inputs,
@@ -95,6 +98,8 @@ SHOWN = frozenset(
 
 # Where the entries "plan" of the GPU roles leave what they found.
 FORECASTS = ("__nvidia_forecast", "__rocm_forecast")
+# Where that of k3s leaves what it found on the control node: the same for every node.
+ARTIFACTS = "__k3s_artifacts"
 
 # Warnings and notes that the terminal shows; the others are counted, and the report has them.
 MOST_SHOWN = 20
@@ -321,12 +326,22 @@ def find_all(
         *check_links(inventory),
         *check_listeners(inventory, mesh.listeners),
         *profile_problem(args["profiles"]),
+        *check_files(inventory, nodes),
     ]
     for values in nodes.values():
         found += read_gpu_findings(values.get(args["gpu_register"]))
         for forecast in FORECASTS:
             found = join_plans(found, plan_findings(values.get(forecast)))
+    found += artifact_findings(nodes, found)
     return sort_findings([*found, *mesh_findings(mesh, inventory, found)])
+
+
+def artifact_findings(nodes: Mapping[str, Any], known: Iterable[Finding]) -> list[Finding]:
+    """Return what is wrong with the files for k3s, without inputs that are refused already."""
+    refused = {each.variable for each in known if each.severity is Severity.ERROR}
+    reports = (plan_findings(values.get(ARTIFACTS)) for values in nodes.values())
+    found = next((each for each in reports if each), [])
+    return [each for each in found if each.code != "value-invalid" or each.variable not in refused]
 
 
 def profile_problem(chosen: Iterable[str]) -> list[Finding]:

@@ -7,13 +7,20 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.secrets import (
     SecretError,
     check_secret,
     ensure_secret,
+    holds_other,
+    read_secret,
+    replace_secret,
 )
 
 SIZE = 32  # bytes: 256 bits, 64 hexadecimal digits
@@ -29,16 +36,44 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         source = os.path.abspath(os.path.expanduser(self._task.args["secret"]))
         try:
-            if os.path.exists(source):
-                check_secret(source)
-            elif self._play_context.check_mode:
-                return {**result, "changed": True, "msg": f"{source} would be generated"}
-            else:
-                ensure_secret(source, SIZE)
+            if not self._have(source):
+                return {**result, "changed": True, "msg": f"{source} would be written"}
+            with self._prefixed(source) as path:
+                result.update(self._copy(path, task_vars or {}))
         except (SecretError, OSError) as error:
             return {**result, "failed": True, "msg": f"Could not use the secret: {error}"}
-        result.update(self._copy(source, task_vars or {}))
         return result
+
+    def _have(self, source: str) -> bool:
+        """Have the secret on the control node; False when check mode left it as it is."""
+        value = self._task.args.get("value")
+        if value:
+            if self._play_context.check_mode:
+                return not holds_other(source, str(value))
+            replace_secret(source, str(value))
+        elif os.path.exists(source):
+            check_secret(source)
+        elif self._play_context.check_mode:
+            return False
+        else:
+            ensure_secret(source, SIZE)
+        return True
+
+    @contextmanager
+    def _prefixed(self, source: str) -> Iterator[str]:
+        """Give the path of a file with the prefix and the secret, while it is there."""
+        prefix = self._task.args.get("prefix") or ""
+        if not prefix:
+            yield source
+            return
+        # Only its owner can read what mkstemp makes.
+        handle, draft = tempfile.mkstemp(dir=constants.DEFAULT_LOCAL_TMP)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"{prefix}{read_secret(source)}")
+            yield draft
+        finally:
+            os.unlink(draft)
 
     def _copy(self, source: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         task = self._task.copy()

@@ -57,8 +57,9 @@ def _slim(variables: Mapping[str, Any]) -> dict[str, Any]:
     node = variables.get("ansible_facts", {}).get("gpu_cluster", {})
     facts = {name: node[name] for name in FACTS if node.get(name)}
     slim: dict[str, Any] = {"ansible_facts": {"gpu_cluster": facts}} if facts else {}
-    if variables.get("ansible_host"):
-        slim["ansible_host"] = variables["ansible_host"]
+    address = variables.get("ansible_host") or variables.get("ansible_ssh_host")
+    if address:
+        slim["ansible_host"] = address
     return slim
 
 

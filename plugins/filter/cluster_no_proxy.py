@@ -72,7 +72,7 @@ def _names(member: str, variables: Mapping[str, Any]) -> list[Optional[str]]:
         member,
         node.get("hostname"),
         node.get("node_address"),
-        variables.get("ansible_host"),
+        variables.get("ansible_host") or variables.get("ansible_ssh_host"),
     ]
 
 

@@ -39,12 +39,17 @@ TAKE_TEXT = frozenset(
     }
 )
 
-#: Inputs of playbooks that are lists, or sizes of batches, whatever the list of them says.
+#: Inputs that are lists, sizes of batches and the like, whatever the list of them or a spec says.
 KINDS = {
     "cluster_control_addresses": Kind.LIST,
     "cluster_developer_addresses": Kind.LIST,
     "cluster_no_proxy": Kind.LIST,
     "cluster_reboot_batch": Kind.BATCH,
+    "k3s_cluster_cidr": Kind.SUBNET,
+    "k3s_node_name": Kind.NODE_NAME,
+    "k3s_service_cidr": Kind.SUBNET,
+    "k3s_token": Kind.HIDDEN,
+    "k3s_version": Kind.K3S_RELEASE,
     "preflight_own_variables": Kind.LIST,
 }
 

@@ -22,10 +22,18 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_mo
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
     ANY,
     CATALOGUE,
+    ITSELF,
+    K3S,
+    LAN,
+    MANAGEMENT,
     Port,
     groups_of,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list import LAST_PORT
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_shared import (
+    K3S_OWN_ROWS,
+    default_number,
+)
 
 #: Where sshd is told to listen; the port at which Ansible comes is that of the login's row.
 SSH_INPUT = "os_base_ssh_port"
@@ -43,13 +51,15 @@ class Claim:
     last: int
     variables: tuple[str, ...]
     chosen: tuple[str, ...]
+    #: Where it begins on this host when nothing moves it.
+    default: int = 0
 
     @property
     def words(self) -> str:
         """The inputs with their values."""
         numbers = (self.first, self.last)
         said = (f"{name}={number}" for name, number in zip(self.variables, numbers))
-        return " to ".join(said) or f"{self.row.name} at {self.first}"
+        return " to ".join(said) or f"{self.row.name} at {_span(self.first, self.last)}"
 
     def meets(self, other: Claim) -> bool:
         """Return whether both want one port."""
@@ -58,6 +68,10 @@ class Claim:
             and self.first <= other.last
             and other.first <= self.last
         )
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first}-{last}"
 
 
 def check_ports(inventory: Inventory) -> list[Finding]:
@@ -71,16 +85,29 @@ def _check_host(host: Host, inventory: Inventory) -> Iterator[Finding]:
     turned = {claim.variables: claim for claim in claims if claim.first > claim.last}
     yield from (_turned(host, claim) for claim in turned.values())
     straight = [claim for claim in claims if claim.first <= claim.last]
+    told: set[tuple[str, str]] = set()
     for one, other in combinations(straight, 2):
         if one.meets(other) and (one.chosen or other.chosen):
-            yield _doubled(host, one, other, straight)
+            found = _doubled(host, one, other, straight)
+            # A range may lie over several ports of others: one line to type, one finding.
+            if (found.variable, found.fix) not in told:
+                yield found
+            told.add((found.variable, found.fix))
 
 
 def _rows(host: Host, inventory: Inventory) -> Iterator[Port]:
-    """Yield the rows of the services that this host gets; not those that name whole networks."""
+    """Yield the rows of the services that this host gets; not those that name whole networks.
+
+    Every k3s has NodePorts, whether the profile that names them is chosen or not.
+    """
+    wanted = (inventory.profiles | {ANY}) - {LAN}
+    if K3S in wanted:
+        wanted |= {MANAGEMENT}
     for row in CATALOGUE:
-        is_wanted = row.profile in inventory.profiles or row.profile == ANY
-        if is_wanted and (row.variable or not row.last) and host.is_in(groups_of(row.role)):
+        if row.profile in wanted and row.clients != (ITSELF,) and host.is_in(groups_of(row.role)):
+            yield row
+    for row in K3S_OWN_ROWS:
+        if row.profile in wanted and host.is_in(groups_of(row.role)):
             yield row
 
 
@@ -89,13 +116,15 @@ def _claim(host: Host, row: Port) -> Optional[Claim]:
     if row.is_login:
         return _login(host, row)
     first_name = next((each for each in (row.variable, row.alias) if each in host.values), None)
-    first = _port(host, first_name or row.variable, row.number)
-    last = _port(host, row.last_variable, row.end) if row.last_variable else first
+    first = _port(host, first_name or row.variable, default_number(row, host.groups))
+    last = _port(host, row.last_variable, row.end)
+    if row.variable and not row.last_variable:
+        last = first
     if first is None or last is None:
         return None
     names = tuple(each for each in (first_name or row.variable, row.last_variable) if each)
     chosen = tuple(name for name in names if host.values.get(name) is not None)
-    return Claim(row, first, last, names, chosen)
+    return Claim(row, first, last, names, chosen, default_number(row, host.groups))
 
 
 def _login(host: Host, row: Port) -> Optional[Claim]:
@@ -105,7 +134,9 @@ def _login(host: Host, row: Port) -> Optional[Claim]:
         return None  # It is set, and its value was not read.
     number = _port(host, name, row.number)
     chosen = (name,) if host.values.get(name) is not None else ()
-    return None if number is None else Claim(row, number, number, (name,), chosen)
+    if number is None:
+        return None
+    return Claim(row, number, number, (name,), chosen, row.number)
 
 
 def _port(host: Host, name: str, default: int) -> Optional[int]:
@@ -155,9 +186,9 @@ def _free(mover: Claim, claims: Sequence[Claim]) -> int:
     others = [each for each in claims if each is not mover]
     protocol = mover.row.protocol
     width = mover.last - mover.first
-    starts: list[int] = [mover.row.number, *range(mover.first + 1, LAST_PORT - width)]
+    starts: list[int] = [mover.default, *range(mover.first + 1, LAST_PORT - width)]
     for start in starts:
         wanted = Claim(mover.row, start, start + width, (), ())
         if not any(each.row.protocol == protocol and each.meets(wanted) for each in others):
             return start
-    return mover.row.number
+    return mover.default

@@ -31,6 +31,9 @@ SYNONYMS = {
     "cluster_network": "cluster_subnet",
 }
 
+# What to write where there is a usual value: k3s's own (k3s server --help).
+_GOOD_SUBNETS = {"k3s_cluster_cidr": "10.42.0.0/16", "k3s_service_cidr": "10.43.0.0/16"}
+
 # Names that Ansible itself gives every host.
 MAGIC_NAMES = frozenset(
     {
@@ -68,6 +71,14 @@ class Kind(str, enum.Enum):
     DICT = "dict"
     #: How many hosts at a time, as Ansible's ``serial`` takes it: a number, a percentage, a list.
     BATCH = "batch"
+    #: A release of k3s, as v1.33.5+k3s1.
+    K3S_RELEASE = "k3s release"
+    #: A node's name in Kubernetes.
+    NODE_NAME = "node name"
+    #: A password. It is judged by its length, and never shown.
+    HIDDEN = "text, never shown"
+    #: A file on the control node. Whether it is there is looked up elsewhere.
+    FILE = "file"
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,8 @@ def _judge_subnet(known: Input, value: Any) -> Optional[Refusal]:
         return None
     network = parse_subnet(str(value))
     if network is None:
-        return _invalid(known, value, "an IPv4 network with its prefix length", "198.18.0.0/24")
+        good = _GOOD_SUBNETS.get(known.name, "198.18.0.0/24")
+        return _invalid(known, value, "an IPv4 network with its prefix length", good)
     if network.prefixlen == network.max_prefixlen:
         expected = f"a network of several nodes, so a prefix shorter than {network.prefixlen}"
         return _invalid(known, value, expected, f"{network.supernet(new_prefix=24)}")
@@ -221,6 +233,36 @@ def _slipped(known: Input, slip: Optional[Slip]) -> Optional[Refusal]:
     return Refusal(code, f"{known.name}{slip.seen}", slip.expected, fix)
 
 
+def _judge_release(known: Input, value: Any) -> Optional[Refusal]:
+    """Return why a value is no release of k3s; the v and the +k3s1 are forgotten easily."""
+    text = str(value).strip()
+    if re.fullmatch(r"v[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9.]+)?\+k3s[0-9]+", text):
+        return None
+    found = re.search(r"[0-9]+\.[0-9]+\.[0-9]+", text)
+    good = f"v{found[0]}+k3s1" if found else "v1.33.5+k3s1"
+    return _invalid(known, value, "a release of k3s as it is tagged, such as v1.33.5+k3s1", good)
+
+
+def node_name_problem(name: str) -> Optional[str]:
+    """Return what Kubernetes expects of the name of a node instead, None where it takes it.
+
+    A name of a DNS subdomain would do for Kubernetes; it is a label's value too, hence 63
+    (Kubernetes documentation, Object Names and IDs; Labels and Selectors).
+    """
+    if len(name) > 63:
+        return f"at most 63 characters, not {len(name)}"
+    part = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    if not re.fullmatch(rf"{part}(\.{part})*", name, re.ASCII):
+        return "small letters, digits, hyphens and dots, with a letter or digit at both ends"
+    return None
+
+
+def _judge_node_name(known: Input, value: Any) -> Optional[Refusal]:
+    expected = node_name_problem(str(value))
+    plain = "-".join(re.findall(r"[a-z0-9]+", str(value).lower()))[:63].rstrip("-")
+    return _invalid(known, value, expected, plain or "NAME") if expected else None
+
+
 _JUDGES: Mapping[Kind, Callable[[Input, Any], Optional[Refusal]]] = {
     Kind.BOOLEAN: _judge_boolean,
     Kind.INTEGER: _judge_number,
@@ -229,6 +271,8 @@ _JUDGES: Mapping[Kind, Callable[[Input, Any], Optional[Refusal]]] = {
     Kind.BATCH: _judge_batch,
     Kind.LIST: _judge_list,
     Kind.DICT: _judge_dict,
+    Kind.K3S_RELEASE: _judge_release,
+    Kind.NODE_NAME: _judge_node_name,
 }
 
 

@@ -35,6 +35,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_mo
     Host,
     Inventory,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_check import check_k3s
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_check import (
     check_clocks,
     check_nodes,
@@ -69,6 +70,7 @@ def check_inventory(inventory: Inventory) -> list[Finding]:
             *check_groups(inventory),
             *check_limit(inventory),
             *merge_common(per_host, names),
+            *check_k3s(inventory),
             *check_probes(inventory),
             *check_nodes(inventory),
             *check_clocks(inventory),
@@ -82,12 +84,13 @@ def check_inventory(inventory: Inventory) -> list[Finding]:
 def is_fatal(finding: Finding, inventory: Inventory, tolerate_unreachable: bool = False) -> bool:
     """Return whether ``finding`` stops the run.
 
-    Every error does, but for a worker that cannot be reached when that is tolerated.
+    Every error does, but for a worker or agent that cannot be reached when that is tolerated: the
+    others join the head, or a server, which must be there. ``--limit '!NAME'`` leaves one out.
     """
     if finding.severity is not Severity.ERROR:
         return False
-    heads = {host.name for host in inventory.heads}
-    worker_is_away = finding.code in UNREACHABLE_CODES and finding.host not in heads
+    needed = {host.name for host in (*inventory.heads, *inventory.k3s_servers)}
+    worker_is_away = finding.code in UNREACHABLE_CODES and finding.host not in needed
     return not (tolerate_unreachable and worker_is_away)
 
 
@@ -160,7 +163,7 @@ def check_k3s_servers(inventory: Inventory) -> list[Finding]:
         ]
     return [
         Finding(
-            severity=Severity.WARNING,
+            severity=Severity.ERROR,
             code="k3s-server-even",
             host=INVENTORY,
             message=(
@@ -317,19 +320,20 @@ def check_names(inventory: Inventory) -> list[Finding]:
 
 
 def check_password_name(inventory: Inventory) -> list[Finding]:
-    """Return a warning for hosts whose sudo password has its name of long ago."""
+    """Return an error for hosts whose sudo password has its name of long ago, as ConvectHub has."""
     return [
         Finding(
-            severity=Severity.WARNING,
+            severity=Severity.ERROR,
             code="sudo-password-name",
             host=host.name,
             message=(
-                "ansible_sudo_pass is an old name that only sudo honours, and on a command line"
-                " every user of this machine can read it."
+                "ansible_sudo_pass is an old name that only sudo honours. In --extra-vars every"
+                " user of this machine can read it, in an inventory everybody who has the file."
             ),
             seen="ansible_sudo_pass is set",
-            expected="ansible_become_password in a vaulted vars file, or the option -K",
-            fix="ansible-playbook -K ...   (asks for the password)",
+            expected="the option -K, or ansible_become_password in a vaulted vars file",
+            fix="ansible-playbook -K ...   (asks for the password; remove ansible_sudo_pass from"
+            " the inventory and from --extra-vars)",
             variable="ansible_sudo_pass",
         )
         for host in inventory.nodes

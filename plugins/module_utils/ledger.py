@@ -42,6 +42,7 @@ class Declaration:
     memberships: tuple[str, ...] = ()  # group/user
     mounts: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()  # whose packet-filter rules the role takes out itself
     firewall: bool = False
     refresh: Mapping[str, str] = field(default_factory=dict)
 
@@ -148,7 +149,8 @@ class NodeState:
     ``config-files`` or ``broken``); ``auto`` are those that came as dependencies only.
     ``images`` tells which container images were there; None where the engine did not answer.
     ``homes`` tells which directories were there that a new user would get as home.
-    ``firewall`` maps the program that printed them to the packet filter's rules.
+    ``firewall`` maps the program that printed them to the packet filter's rules; ``rules`` is the
+    same for a role that takes its software's rules out itself.
     """
 
     packages: Optional[Mapping[str, str]] = None
@@ -167,6 +169,7 @@ class NodeState:
     data: Mapping[str, DirectoryState] = field(default_factory=dict)
     homes: Mapping[str, bool] = field(default_factory=dict)
     firewall: Optional[Mapping[str, str]] = None
+    rules: Optional[Mapping[str, str]] = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,8 @@ def extend(record: RoleRecord, more: Declaration, now: NodeState) -> RoleRecord:
     changes["interfaces"] = _grown_interfaces(before.interfaces, more, now.interfaces)
     if before.firewall is None:
         changes["firewall"] = now.firewall
+    if before.rules is None:
+        changes["rules"] = now.rules
     return replace(record, declared=record.declared.plus(more), before=replace(before, **changes))
 
 
@@ -296,6 +301,7 @@ def _state(data: Mapping[str, Any]) -> NodeState:
         data=_each(DirectoryState, data.get("data", {})),
         homes=data.get("homes", {}),
         firewall=data["firewall"],
+        rules=data.get("rules"),
     )
 
 

@@ -95,6 +95,7 @@ class NodeReader:
             data={path: read_data(path) for path in declared.data},
             homes=read_homes(declared.users),
             firewall=self.firewall() if declared.firewall else None,
+            rules=self.firewall() if declared.rules else None,
         )
 
     def outlook(self, record: RoleRecord, present: NodeState) -> Outlook:

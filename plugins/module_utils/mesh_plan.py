@@ -29,6 +29,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_rules i
     members_of,
     span_of,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_shared import (
+    with_worker_ports,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_spans import (
     common,
     holds,
@@ -89,7 +92,7 @@ def _listeners_of(
         if host not in nodes:
             continue
         try:
-            first, last = span_of(row, variables.get(host, {}))
+            first, last = span_of(row, with_worker_ports(variables.get(host, {}), host, groups))
         except PortRuleError:
             # Preflight has a finding about the variable, and goes on to find the others.
             continue

@@ -45,6 +45,8 @@ _DNF_TIMERS = ("dnf-automatic.timer", "dnf-automatic-install.timer")
 #: Units by which Ray and k3s are known to be installed already.
 _UNITS = {"ray": ("ray",), "k3s": ("k3s", "k3s-agent")}
 _UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system")
+#: Stands in every unit that this collection writes.
+_OURS = "rackforge.gpu_cluster"
 
 # Seconds after which a program is given up. Names of the node itself stand in /etc/hosts; a lookup
 # that takes longer than this waits for a server that does not answer.
@@ -215,11 +217,16 @@ def _ask_sshd(command: Command) -> Optional[bool]:
     return node_system_state.strict_modes(result.out) if result.rc == 0 else None
 
 
-def _read_installed(tree: Tree) -> dict[str, bool]:
-    """Return for Ray and k3s whether a unit of theirs is there."""
-    return {
-        name: any(
-            tree.exists(f"{folder}/{unit}.service") for folder in _UNIT_FOLDERS for unit in units
-        )
+def _read_installed(tree: Tree) -> dict[str, Any]:
+    """Return for Ray and k3s whether a unit of theirs is there, and which of k3s's are not ours."""
+    found = {
+        name: [
+            path
+            for folder in _UNIT_FOLDERS
+            for path in (f"{folder}/{unit}.service" for unit in units)
+            if tree.exists(path)
+        ]
         for name, units in _UNITS.items()
     }
+    foreign = [path for path in found["k3s"] if _OURS not in tree.text(path)]
+    return {**{name: bool(paths) for name, paths in found.items()}, "k3s_foreign": foreign}

@@ -262,7 +262,7 @@ CATALOGUE: tuple[Port, ...] = (
         10250,
         "",
         (K3S_NODES,),
-        "kubelet: metrics, logs and exec; inside the default range of Ray's workers",
+        "kubelet: metrics, logs and exec; Ray's workers begin above it on a shared node",
         profile=K3S,
         source=f"{CONVECTHUB}, {AIGRID}",
     ),
@@ -365,21 +365,25 @@ CATALOGUE: tuple[Port, ...] = (
         profile=LAN,
         source=VAST,
     ),
-    # The document says all ports and names no protocol. What it is for (a VPN between clients,
-    # training over several nodes) sends UDP as well, so both count.
     Port(
         "lan-udp",
         EVERY_NODE,
         1,
         "",
         (EVERY_NODE,),
-        "All ports between the members of a LAN cluster: rented machines choose them",
+        "The same for UDP, since the document names no protocol: rented machines choose them",
         protocol="udp",
         last=65535,
         profile=LAN,
         source=VAST,
     ),
 )
+
+#: What k3s takes on the loopback besides (k3s documentation, Requirements): the agent's way to
+#: the API, containerd's streams, health of the components.
+K3S_OWN_PORTS = ((6444, 6444), (10010, 10010), (10248, 10249), (10256, 10259))
+#: Where Ray's workers begin on a node that k3s shares: above all of k3s's fixed ports.
+RAY_WORKERS_BESIDE_K3S = 10300
 
 
 def port_named(name: str) -> Port:

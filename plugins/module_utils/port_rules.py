@@ -33,6 +33,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_list im
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_profiles import (
     profiles_of,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_shared import (
+    with_worker_ports,
+)
 
 #: Names of rules where they are not the client's: nodes of a Ray cluster have had theirs for long.
 _RULE_NAMES = {RAY_NODES: "every node", EVERY_NODE: "cluster network"}
@@ -123,6 +126,7 @@ def rules_for(
     catalogue: Sequence[Port] = CATALOGUE,
 ) -> list[dict[str, Any]]:
     """Return what ``host`` must let in: one group of sources and ports for each kind of client."""
+    variables = with_worker_ports(variables, host, topology.groups)
     profiles = profiles_of(topology.groups, topology.profiles)
     ports: dict[str, list[str]] = {}
     for port in catalogue:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import Inventory
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_check_node import (
+    check_foreign,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.system_check_clock import (
     check_skew,
 )
@@ -40,6 +43,7 @@ def check_system(inventory: Inventory) -> list[Finding]:
         *check_tmp(inventory),
         *check_platforms(inventory),
         *check_states(inventory),
+        *check_foreign(inventory),
     ]
     return [
         *for_hosts(per_host, inventory),

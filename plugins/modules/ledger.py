@@ -141,6 +141,15 @@ options:
         Docker that were not there before are removed, and the policy of FORWARD is put back.
     type: bool
     default: false
+  rules:
+    description:
+      - Software, other than Docker, that writes packet-filter rules.
+      - The rules are recorded as they are. Taking out what came since is left to the software's own module, such as
+        M(rackforge.gpu_cluster.k3s_leftovers), which is to run before O(state=restored).
+    type: list
+    elements: str
+    choices: [k3s]
+    default: []
   refresh:
     description:
       - Paths of O(files), O(blocks) or O(directories), and for each the command that makes its new content count.
@@ -152,8 +161,8 @@ options:
   touched:
     description:
       - Parts of the declaration. Each entry has some of the options O(packages), O(files), O(blocks), O(directories), O(units),
-        O(sysctls), O(users), O(groups), O(interfaces), O(images), O(memberships), O(mounts), O(data), O(firewall) and O(refresh). They are joined
-        with those options themselves.
+        O(sysctls), O(users), O(groups), O(interfaces), O(images), O(memberships), O(mounts), O(data), O(rules), O(firewall) and O(refresh).
+        They are joined with those options themselves.
     type: list
     elements: dict
     default: []
@@ -296,6 +305,7 @@ LISTS = (
     "memberships",
     "mounts",
     "data",
+    "rules",
 )
 PATHS = ("files", "blocks", "directories", "mounts", "data")
 PASSES = 4
@@ -516,6 +526,7 @@ def arguments() -> dict[str, Any]:
     for kind in (*LISTS, "keep"):
         elements = "path" if kind in (*PATHS, "keep") else "str"
         spec[kind] = {"type": "list", "elements": elements, "default": []}
+    spec["rules"]["choices"] = ["k3s"]
     return spec
 
 

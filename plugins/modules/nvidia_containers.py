@@ -38,10 +38,10 @@ options:
     choices: [cdi, legacy]
     default: cdi
   engines:
-    description: Container engines of the node.
+    description: Container engines of the node. k3s finds the toolkit by itself, so V(k3s) only has the GPUs described.
     type: list
     elements: str
-    choices: [docker, containerd]
+    choices: [docker, containerd, k3s]
     default: [docker]
   driver_waits:
     description: Whether the installed driver runs only after a boot. The toolkit cannot describe GPUs while an older one is loaded.
@@ -196,7 +196,7 @@ def main() -> None:
             "engines": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["docker", "containerd"],
+                "choices": ["docker", "containerd", "k3s"],
                 "default": ["docker"],
             },
             "driver_waits": {"type": "bool", "default": False},

@@ -34,6 +34,16 @@ options:
     description: The file on the node.
     type: path
     required: true
+  prefix:
+    description:
+      - What stands before the secret in the node's file, such as the first part of a k3s token. It is not part of the secret.
+    type: str
+    default: ""
+  value:
+    description:
+      - Your own secret, one word. It becomes the content of O(secret), whatever that held before.
+      - "When not set: what O(secret) holds, or a random one."
+    type: str
 """
 
 EXAMPLES = r"""
@@ -41,6 +51,13 @@ EXAMPLES = r"""
   rackforge.gpu_cluster.secret_file:
     secret: "{{ inventory_dir }}/secrets/lab/ray_auth_token"
     dest: /etc/ray/auth_token
+  no_log: true
+
+- name: Deliver the token with which an agent joins a k3s cluster
+  rackforge.gpu_cluster.secret_file:
+    secret: "{{ inventory_dir }}/secrets/lab/k3s_agent_token"
+    prefix: "K10{{ k3s_ca_hash }}::node:"
+    dest: /etc/rancher/k3s/token
   no_log: true
 """
 

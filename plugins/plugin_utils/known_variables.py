@@ -111,6 +111,16 @@ PLAYBOOK_INPUTS = (
         "error.",
     ),
     Input(
+        "convect_token",
+        Kind.HIDDEN,
+        meaning="k3s_token as the ConvectHub document writes it; k3s_token counts more. The "
+        "document's own value is not used, since everybody can read it.",
+    ),
+    Input(
+        "convect_workdir",
+        meaning="Of the ConvectHub document. It is not read: nothing is kept in such a directory.",
+    ),
+    Input(
         "discover_accept_new_host_keys",
         Kind.BOOLEAN,
         meaning="As bootstrap_accept_new_host_keys, for discover.yml.",
@@ -186,46 +196,42 @@ PLAYBOOK_INPUTS = (
         "true when not set.",
     ),
     Input(
-        "k3s_api_port",
-        Kind.INTEGER,
-        meaning="Port of the Kubernetes API; docs/ports.md has the number when not set.",
-    ),
-    Input(
-        "k3s_cluster_cidr",
-        Kind.SUBNET,
-        meaning="Network of the pods; 10.42.0.0/16 when not set, as k3s has it.",
-    ),
-    Input(
-        "k3s_http_port",
-        Kind.INTEGER,
-        meaning="Port at which k3s nodes serve http; 80 when not set.",
-    ),
-    Input(
-        "k3s_https_port",
-        Kind.INTEGER,
-        meaning="Port at which k3s nodes serve https; 443 when not set.",
-    ),
-    Input(
-        "k3s_node_port_first",
-        Kind.INTEGER,
-        meaning="First port for services of type NodePort; docs/ports.md has the number when not "
-        "set.",
-    ),
-    Input(
-        "k3s_node_port_last",
-        Kind.INTEGER,
-        meaning="Last port for services of type NodePort, likewise.",
-    ),
-    Input(
-        "k3s_service_cidr",
-        Kind.SUBNET,
-        meaning="Network of the services; 10.43.0.0/16 when not set, as k3s has it.",
+        "jhub_config_path",
+        Kind.FILE,
+        meaning="Values of JupyterHub's Helm chart, a file on the control node, as the ConvectHub "
+        "document writes it; a relative path begins beside the inventory, or where the command is "
+        "run. JupyterHub is installed when it is set.",
     ),
     Input(
         "monitoring_vminsert_port",
         Kind.INTEGER,
         meaning="Port to which nodes upload their metrics; docs/ports.md has the number when not "
         "set.",
+    ),
+    Input(
+        "management_bundles",
+        Kind.LIST,
+        meaning="Bundles of manifests that management.yml deploys, each with name and src.",
+    ),
+    Input(
+        "management_metrics_nodes",
+        Kind.LIST,
+        meaning="Agents that hold the metrics database; as many as its replicas when not set.",
+    ),
+    Input(
+        "management_minimum_workers",
+        Kind.INTEGER,
+        meaning="Workers that the management cluster needs; 3 when not set, as the document says.",
+    ),
+    Input(
+        "management_registry_nodes",
+        Kind.LIST,
+        meaning="Agents that hold the registries' database; as many as its replicas when not set.",
+    ),
+    Input(
+        "management_services",
+        Kind.LIST,
+        meaning="Services in management.yml's table; those of the AIGr.id document when not set.",
     ),
     Input(
         "my_iface",

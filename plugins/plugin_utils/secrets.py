@@ -23,21 +23,53 @@ def ensure_secret(path: str, size: int) -> bool:
     if os.path.exists(path):
         check_secret(path)
         return False
-    directory = os.path.dirname(path)
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=directory, prefix=".new-")
+    draft = _draft(path, secrets.token_hex(size))
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(size))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return False
+        os.link(draft, path)
+    except FileExistsError:
+        return False
     finally:
         os.unlink(draft)
     return True
+
+
+def replace_secret(path: str, value: str) -> bool:
+    """Make ``value`` the content of the file at ``path``; return whether it was another one."""
+    if not holds_other(path, value):
+        return False
+    os.replace(_draft(path, value), path)
+    return True
+
+
+def holds_other(path: str, value: str) -> bool:
+    """Return whether the file at ``path`` is missing or has another content than ``value``.
+
+    A value that fits into no line of a file is refused, and so is a file that others can read.
+    """
+    if not value.strip() or len(value.split()) > 1:
+        raise SecretError("the given value is empty or has white space in it, expected one word")
+    if not os.path.exists(path):
+        return True
+    check_secret(path)
+    return read_secret(path) != value.strip()
+
+
+def read_secret(path: str) -> str:
+    """Return the secret, without the end of its line."""
+    with open(path, encoding="utf-8") as file:
+        return file.read().strip()
+
+
+def _draft(path: str, value: str) -> str:
+    """Return the path of a new file beside ``path``, mode 0600, that holds ``value``."""
+    directory = os.path.dirname(path)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=directory, prefix=".new-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(value.strip())
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
 
 
 def check_secret(path: str) -> None:

@@ -23,7 +23,7 @@ from tests.unit.contracts.reading import roles
 SERVERS = frozenset(CLUSTER_GROUPS) | frozenset(EXPANSIONS)
 CLIENTS = SERVERS | {CONTROL_NODE, DEVELOPERS, USERS, ITSELF}
 #: Roles that own rows of the catalogue and are not written yet: their rows wait for them.
-ROLES_TO_COME = frozenset({"k3s", "monitoring"})
+ROLES_TO_COME = frozenset({"monitoring"})
 #: Variables that are Ansible's, not a role's.
 ANSIBLES_OWN = frozenset({"ansible_port"})
 

@@ -90,6 +90,8 @@ def _sources(root: Path) -> list[Path]:
         if path.is_file()
         and "__pycache__" not in path.parts
         and path.name != "port_catalogue.py"
+        # The management profile's ports are virtual ones inside a cluster.
+        and path.parts[-4:] != ("k3s", "vars", "main", "management.yml")
         and not path.name.startswith("requirements")
     )
 

@@ -483,7 +483,7 @@ def test_catalogue_mistake_is_named(ports: tuple[Port, ...], problem: str) -> No
     ("role", "variable", "problems"),
     [
         pytest.param("web", "web_port", [], id="role-here"),
-        pytest.param("web", "k3s_api_port", [], id="role-to-come"),
+        pytest.param("web", "monitoring_port", [], id="role-to-come"),
         pytest.param("web", "ansible_port", [], id="ansible-itself"),
         pytest.param("web", "", [], id="port-that-stays"),
         pytest.param(
@@ -493,9 +493,9 @@ def test_catalogue_mistake_is_named(ports: tuple[Port, ...], problem: str) -> No
             id="misspelt",
         ),
         pytest.param(
-            "k3s",
-            "k3s_api_port",
-            ["roles/k3s is here now: take it out of ROLES_TO_COME"],
+            "monitoring",
+            "monitoring_port",
+            ["roles/monitoring is here now: take it out of ROLES_TO_COME"],
             id="role-has-come",
         ),
     ],

@@ -53,10 +53,8 @@ def test_catalogue_variables_have_an_owner(repository: Path) -> None:
 
 
 def test_rows_wait_for_the_roles_that_are_to_come(repository: Path) -> None:
-    assert catalogue_checks.rows_that_wait(repository, CATALOGUE) == {
-        "k3s": ["k3s-api", "k3s-http", "k3s-https", "node-ports-tcp", "node-ports-udp"],
-        "monitoring": ["metrics-upload"],
-    }
+    waiting = {"monitoring": ["metrics-upload"]}
+    assert catalogue_checks.rows_that_wait(repository, CATALOGUE) == waiting
 
 
 def test_ports_stand_in_one_place(repository: Path) -> None:

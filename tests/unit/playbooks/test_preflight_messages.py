@@ -249,16 +249,28 @@ def test_a_sound_inventory_passes_in_check_mode_too(desk: Desk) -> None:
     assert run.recap("h1").startswith("h1 : ok=4 changed=0 unreachable=0 failed=0")
 
 
-def test_warnings_and_declared_names_stop_nobody_and_show_no_password(desk: Desk) -> None:
-    run = desk.play(
-        f"[ray_head]\nh1 {LOCAL} has_gpus=4 ansible_sudo_pass=hunter2\n",
-        "-e",
-        '{"preflight_own_variables": ["has_gpus"]}',
-    )
+def test_declared_names_stop_nobody(desk: Desk) -> None:
+    own = '{"preflight_own_variables": ["has_gpus"]}'
+    run = desk.play(f"[ray_head]\nh1 {LOCAL} has_gpus=4\n", "-e", own)
     assert run.rc == 0, run.text
     assert "variable-misspelt" not in run.text
-    assert "WARNING   h1" in run.text
-    assert "expected: ansible_become_password in a vaulted vars file, or the option -K" in run.text
+
+
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        pytest.param(" ansible_sudo_pass=hunter2", (), id="in-the-inventory"),
+        pytest.param("", ("--extra-vars", "ansible_sudo_pass=hunter2"), id="on-the-command-line"),
+    ],
+)
+def test_the_sudo_password_of_the_convecthub_document_is_explained_and_not_shown(
+    desk: Desk, line: str, options: tuple[str, ...]
+) -> None:
+    run = desk.play(f"[ray_head]\nh1 {LOCAL}{line}\n", *options)
+    assert run.rc == 2, run.text
+    assert "ERROR     h1    sudo-password-name (ansible_sudo_pass)" in run.text
+    assert "expected: the option -K, or ansible_become_password in a vaulted vars file" in run.text
+    assert "fix:      ansible-playbook -K ..." in run.text
     assert "hunter2" not in run.text
 
 

@@ -39,6 +39,13 @@ INPUTS = load_inputs()
         pytest.param("cluster_reboot_batch", [1, "50%"], id="growing-batches"),
         pytest.param("cluster_subnet", "198.18.0.0/31", id="two-nodes"),
         pytest.param("cluster_control_addresses", ["198.18.0.1"], id="addresses"),
+        pytest.param("k3s_version", "v1.33.5+k3s1", id="release-of-k3s"),
+        pytest.param("k3s_version", "v1.34.0-rc1+k3s2", id="candidate-of-k3s"),
+        pytest.param("k3s_node_name", "gpu-01.rack2", id="node-name"),
+        pytest.param("k3s_cluster_cidr", "10.60.0.0/16", id="network-of-pods"),
+        pytest.param("k3s_token", "anything", id="tokens-are-judged-elsewhere"),
+        pytest.param("jhub_config_path", "thu-vars/jupyterhub.yaml", id="so-are-files"),
+        pytest.param("k3s_flannel_backend", "host-gw", id="backend"),
     ],
 )
 def test_values_within_their_bounds_are_silent(name: str, value: Any) -> None:
@@ -52,6 +59,43 @@ def test_values_within_their_bounds_are_silent(name: str, value: Any) -> None:
             *("os_base_ssh_port", 70000, "a whole number from 1 to 65535"),
             "os_base_ssh_port=NUMBER",
             id="no-such-port",
+        ),
+        pytest.param(
+            *("k3s_version", "1.33.5", "a release of k3s as it is tagged, such as v1.33.5+k3s1"),
+            "k3s_version=v1.33.5+k3s1",
+            id="release-without-its-marks",
+        ),
+        pytest.param(
+            *("k3s_version", "stable", "a release of k3s as it is tagged, such as v1.33.5+k3s1"),
+            "k3s_version=v1.33.5+k3s1",
+            id="channel",
+        ),
+        pytest.param(
+            "k3s_node_name",
+            "GPU_01",
+            "small letters, digits, hyphens and dots, with a letter or digit at both ends",
+            "k3s_node_name=gpu-01",
+            id="node-name-of-no-kubernetes",
+        ),
+        pytest.param(
+            *("k3s_node_name", "g" * 64, "at most 63 characters, not 64"),
+            f"k3s_node_name={'g' * 63}",
+            id="long-node-name",
+        ),
+        pytest.param(
+            *("k3s_service_cidr", "10.43.0.0", "an IPv4 network with its prefix length"),
+            "k3s_service_cidr=10.43.0.0/16",
+            id="network-without-a-prefix",
+        ),
+        pytest.param(
+            *("k3s_flannel_backend", "vxlna", "one of vxlan, host-gw, none"),
+            "k3s_flannel_backend=vxlan",
+            id="unknown-backend",
+        ),
+        pytest.param(
+            *("k3s_node_port_last", 70000, "a whole number from 1 to 65535"),
+            "k3s_node_port_last=NUMBER",
+            id="node-port-out-of-bounds",
         ),
         pytest.param(
             *("ray_gcs_port", "0", "a whole number from 1 to 65535"),

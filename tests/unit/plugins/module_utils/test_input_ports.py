@@ -102,3 +102,97 @@ def test_a_login_port_that_was_not_read_is_not_guessed() -> None:
     values = {"ray_serve_port": 22}
     host = Host("n1", frozenset({"ray_head"}), frozenset({"ansible_port"}), values)
     assert check_ports(Inventory((host,), {})) == []
+
+
+def shared(values: dict[str, Any]) -> list[Finding]:
+    """Return what is said of a host that gets Ray's head and a server of k3s."""
+    host = Host("n1", frozenset({"ray_head", "k3s_server"}), frozenset(values), values)
+    groups = ("ray_head", "k3s_server")
+    return check_ports(Inventory((host,), {}, groups, groups, profiles=frozenset({"ray", "k3s"})))
+
+
+def test_ray_and_k3s_share_a_node_by_default() -> None:
+    assert shared({}) == []
+
+
+def test_a_range_of_workers_over_the_ports_of_k3s_is_one_finding() -> None:
+    assert shared({"ray_min_worker_port": 10002}) == [
+        Finding(
+            Severity.ERROR,
+            "port-doubled",
+            "n1",
+            "ray_min_worker_port=10002 to ray_max_worker_port=20000 and k3s-kubelet at 10250 give "
+            "one tcp port to two services of this node.",
+            seen="10250 for ray-workers and for k3s-kubelet",
+            expected="another port for each",
+            fix="ray_min_worker_port=10300",
+            variable="ray_min_worker_port",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "seen", "fix"),
+    [
+        pytest.param(
+            {"k3s_http_port": 8000},
+            "8000 for k3s-http and for ray-serve",
+            "k3s_http_port=80",
+            id="ingress-on-serve",
+        ),
+        pytest.param(
+            {"https_port": 8265},
+            "8265 for k3s-https and for ray-dashboard",
+            "https_port=443",
+            id="the-documents-name",
+        ),
+        pytest.param(
+            {"k3s_api_port": 443},
+            "443 for k3s-api and for k3s-https",
+            "k3s_api_port=6443",
+            id="api-on-the-ingress",
+        ),
+        pytest.param(
+            {"k3s_http_port": 30080},
+            "30080 for k3s-http and for node-ports-tcp",
+            "k3s_http_port=80",
+            id="ingress-among-the-node-ports",
+        ),
+        pytest.param(
+            {"k3s_node_port_first": 6000},
+            "10300 for node-ports-tcp and for ray-workers",
+            "k3s_node_port_first=30000",
+            id="node-ports-over-services",
+        ),
+        pytest.param(
+            {"ray_gcs_port": 10257},
+            "10257 for ray-gcs and for k3s itself (10256-10259)",
+            "ray_gcs_port=6379",
+            id="on-the-loopback-of-k3s",
+        ),
+        pytest.param(
+            {"ray_client_port": 6444},
+            "6444 for ray-client and for k3s itself (6444)",
+            "ray_client_port=10001",
+            id="on-the-way-to-the-api",
+        ),
+    ],
+)
+def test_ray_and_k3s_keep_off_each_others_ports(
+    values: dict[str, Any], seen: str, fix: str
+) -> None:
+    assert [(each.code, each.seen, each.fix) for each in shared(values)] == [
+        ("port-doubled", seen, fix)
+    ]
+
+
+def test_the_ports_of_etcd_count_with_several_servers() -> None:
+    found = findings({"k3s_http_port": 2380}, "k3s_server", ("k3s", "k3s-ha"))
+    assert [each.seen for each in found] == ["2380 for k3s-http and for k3s-etcd"]
+
+
+def test_a_range_of_node_ports_begins_below_its_end() -> None:
+    found = findings(
+        {"k3s_node_port_first": 32767, "k3s_node_port_last": 30000}, "k3s_agent", ("k3s",)
+    )
+    assert [each.fix for each in found] == ["k3s_node_port_first=30000 k3s_node_port_last=32767"]

@@ -200,7 +200,7 @@ K3S = frozenset({"k3s"})
             inventory(*SERVERS[:2], profiles=K3S),
             [
                 (
-                    "warning",
+                    "error",
                     "inventory",
                     "k3s-server-even",
                     "leave 1 in [k3s_server] and move s12 to [k3s_agent]",
@@ -300,10 +300,11 @@ def test_groups_are_judged_by_what_the_nodes_are_for(
             host("w1", "ray_worker", names=("ansible_sudo_pass",), node=facts(2)),
             [
                 (
-                    "warning",
+                    "error",
                     "w1",
                     "sudo-password-name",
-                    "ansible-playbook -K ...   (asks for the password)",
+                    "ansible-playbook -K ...   (asks for the password; remove ansible_sudo_pass"
+                    " from the inventory and from --extra-vars)",
                 )
             ],
             id="old-name-of-the-sudo-password",
@@ -497,6 +498,16 @@ def test_everything_is_found_in_one_pass() -> None:
 )
 def test_what_stops_a_run(finding: Finding, tolerate: bool, expected: bool) -> None:
     assert is_fatal(finding, inventory(HEAD, WORKER), tolerate) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [pytest.param("s1", True, id="server"), pytest.param("a1", False, id="agent")],
+)
+def test_a_server_of_k3s_must_answer_and_an_agent_may_be_away(name: str, expected: bool) -> None:
+    nodes = inventory(host("s1", "k3s_server"), host("a1", "k3s_agent"), profiles=K3S)
+    away = Finding(Severity.ERROR, "unreachable", name, f"{name} could not be reached.")
+    assert is_fatal(away, nodes, tolerate_unreachable=True) is expected
 
 
 def test_the_scope_counts_the_nodes_that_stayed_away() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,9 +148,11 @@ def test_an_unknown_mode_is_named() -> None:
 
 def test_a_node_listens_once_to_what_several_services_need() -> None:
     listeners = plan(BOTH, ("ray", "k3s"))
-    assert services_at(listeners, "w1", "tcp", 10250) == ["ray-workers", "k3s-kubelet"]
+    listeners += [replace(each, service="again") for each in listeners if each.host == "w1"]
+    assert services_at(listeners, "w1", "tcp", 8077) == ["ray-node-manager", "again"]
+    # Ray's workers leave the ports below 10300 to k3s.
     assert listen_ports(listeners, "w1") == {
-        "tcp": "8076-8078,10002-20000,44217,44227,52365,54311,56999",
+        "tcp": "8076-8078,10250,10300-20000,44217,44227,52365,54311,56999",
         "udp": "8472",
     }
 
@@ -162,7 +165,7 @@ def test_a_source_tries_what_is_meant_for_it() -> None:
     listeners = plan(BOTH, ("ray", "k3s"))
     assert targets_of(listeners, answers(listeners), "w1") == [
         Target("w2", "198.18.0.3", "8076-8077,10002-20000,56999"),
-        Target("h", "198.18.0.1", "6379,6443,8076-8077,10002-20000,56999", udp="8472"),
+        Target("h", "198.18.0.1", "6379,6443,8076-8077,10250,10300-20000,56999", udp="8472"),
     ]
 
 

@@ -85,11 +85,18 @@ def port_of(names: tuple[str, ...], number: int, mine: dict[str, Any]) -> int:
     return number
 
 
-def range_of(row: Port, mine: dict[str, Any]) -> int:
+def range_of(row: Port, mine: dict[str, Any], is_shared: bool = False) -> int:
     """Return the ports of a row on a host; nothing when its variables are no range."""
-    first = port_of((row.variable, row.alias), row.number, mine)
+    number = 10300 if row.name == "ray-workers" and is_shared else row.number
+    first = port_of((row.variable, row.alias), number, mine)
     last = port_of((row.last_variable,), row.last, mine) if row.last else first
     return bits(f"{first}-{last}") if 0 < first <= last else 0
+
+
+def shared(host: str, groups: dict[str, list[str]]) -> bool:
+    """Return whether Ray and k3s are both on a host."""
+    kinds = [("ray_head", "ray_worker"), ("k3s_server", "k3s_agent")]
+    return all(any(host in groups.get(each, []) for each in kind) for kind in kinds)
 
 
 def tries(source: str, host: str, row: Port, groups: dict[str, list[str]]) -> bool:
@@ -103,7 +110,7 @@ def by_loop(case: Case) -> dict[tuple[str, str, str], tuple[int, frozenset[str]]
     nodes, groups, variables, profiles, _mode = case
     return {
         (host, row.name, row.protocol): (
-            range_of(row, variables.get(host, {})),
+            range_of(row, variables.get(host, {}), shared(host, groups)),
             frozenset(
                 source
                 for source in SOURCES
@@ -116,7 +123,7 @@ def by_loop(case: Case) -> dict[tuple[str, str, str], tuple[int, frozenset[str]]
         and row.name != "ssh"
         and row.profile in profiles
         and is_in(host, row.role, groups)
-        and range_of(row, variables.get(host, {}))
+        and range_of(row, variables.get(host, {}), shared(host, groups))
     }
 
 

@@ -77,7 +77,7 @@ def test_empty_tree_without_programs_is_a_node_of_which_little_is_known(
             "localhost": None,
         },
         "login": None,
-        "installed": {"ray": False, "k3s": False},
+        "installed": {"ray": False, "k3s": False, "k3s_foreign": []},
     }
 
 
@@ -254,16 +254,30 @@ def test_user_before_sudo_is_the_login_user(
     assert read(host, root)["login"] is None
 
 
+AGENT = "/etc/systemd/system/k3s-agent.service"
+
+
 @pytest.mark.parametrize(
-    ("unit", "expected"),
+    ("unit", "text", "expected"),
     [
-        pytest.param("ray", {"ray": True, "k3s": False}, id="ray"),
-        pytest.param("k3s-agent", {"ray": False, "k3s": True}, id="k3s-agent"),
-        pytest.param("other", {"ray": False, "k3s": False}, id="other"),
+        pytest.param("ray", "", {"ray": True, "k3s": False, "k3s_foreign": []}, id="ray"),
+        pytest.param(
+            "k3s-agent",
+            "# Managed by rackforge.gpu_cluster\n",
+            {"ray": False, "k3s": True, "k3s_foreign": []},
+            id="k3s-of-ours",
+        ),
+        pytest.param(
+            "k3s-agent",
+            "[Unit]\nDescription=Lightweight Kubernetes\n",
+            {"ray": False, "k3s": True, "k3s_foreign": [AGENT]},
+            id="k3s-of-the-owner",
+        ),
+        pytest.param("other", "", {"ray": False, "k3s": False, "k3s_foreign": []}, id="other"),
     ],
 )
 def test_what_is_installed_is_known_by_its_unit(
-    host: ScriptHost, root: Path, unit: str, expected: dict[str, bool]
+    host: ScriptHost, root: Path, unit: str, text: str, expected: dict[str, object]
 ) -> None:
-    write(root, f"etc/systemd/system/{unit}.service", "")
+    write(root, f"etc/systemd/system/{unit}.service", text)
     assert read(host, root)["installed"] == expected

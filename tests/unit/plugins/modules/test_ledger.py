@@ -189,8 +189,8 @@ def test_what_cannot_be_undone_fails_at_the_end_and_the_record_stays(
         pytest.param(
             {"role": "a", "touched": [{"file": ["/etc/x"]}]},
             "touched has 'file', expected one of packages, files, blocks, directories, units, "
-            "sysctls, users, groups, interfaces, images, memberships, mounts, data, firewall, "
-            "refresh",
+            "sysctls, users, groups, interfaces, images, memberships, mounts, data, rules, "
+            "firewall, refresh",
             id="misspelt-kind",
         ),
         pytest.param(

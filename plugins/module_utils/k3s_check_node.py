@@ -1,0 +1,50 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A k3s on a node that this collection did not put there."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    Finding,
+    Severity,
+    join_names,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
+    K3S_AGENT,
+    K3S_SERVER,
+    Host,
+    Inventory,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.system_check_common import (
+    WHERE,
+    part,
+    probed,
+    system_of,
+)
+
+
+def check_foreign(inventory: Inventory) -> list[Finding]:
+    """Return an error for each node that is to get k3s and has one of its owner's."""
+    hosts = [host for host in probed(inventory) if host.is_in((K3S_SERVER, K3S_AGENT))]
+    return [finding for finding in map(_foreign, hosts) if finding]
+
+
+def _foreign(host: Host) -> Optional[Finding]:
+    units = [str(unit) for unit in part(system_of(host), "installed").get("k3s_foreign") or ()]
+    if not units:
+        return None
+    script = "k3s-agent-uninstall.sh" if "k3s-agent" in units[0] else "k3s-uninstall.sh"
+    return Finding(
+        Severity.ERROR,
+        "k3s-foreign",
+        host.name,
+        "A k3s is on the node that this collection did not install. It would be taken over, and"
+        " what it runs would be lost.",
+        seen=join_names(units),
+        expected="no k3s, or one of ours",
+        fix=f"take the host out of {K3S_SERVER} and {K3S_AGENT}, or, where nothing of it is needed:"
+        f" ansible -i inv.ini -b -m ansible.builtin.command -a /usr/local/bin/{script} {WHERE}",
+    )

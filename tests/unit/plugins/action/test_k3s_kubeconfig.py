@@ -1,0 +1,88 @@
+"""Claims about what k3s_kubeconfig does to files of the control node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.rackforge.gpu_cluster.plugins.action.k3s_kubeconfig import (
+    ActionModule,
+    server_url,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.kubeconfig import (
+    KubeconfigError,
+)
+
+CONFIG: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{"name": "lab", "cluster": {"server": "https://198.19.1.11:6443"}}],
+    "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+    "users": [{"name": "lab", "user": {"client-key-data": "S0VZ"}}],
+    "current-context": "lab",
+}
+
+
+def action(*, check: bool = False) -> ActionModule:
+    """Return the action without the connection, which these claims do not need."""
+    made = ActionModule.__new__(ActionModule)
+    made._play_context = SimpleNamespace(check_mode=check)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [("198.19.1.11", "https://198.19.1.11:6443"), ("fd00::1", "https://[fd00::1]:6443")],
+    ids=["ipv4", "ipv6"],
+)
+def test_the_api_is_asked_at_the_node_address(address: str, url: str) -> None:
+    assert server_url(address, 6443) == url
+
+
+def test_the_clusters_file_is_written_once(tmp_path: Path) -> None:
+    path = str(tmp_path / "kubeconfig")
+    assert action()._keep(path, CONFIG) is True
+    assert action()._keep(path, CONFIG) is False
+
+
+def test_the_clusters_file_is_mended_when_it_is_broken_or_open(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text("[")
+    assert action()._keep(str(path), CONFIG) is True
+    path.chmod(0o644)
+    assert action()._keep(str(path), CONFIG) is True
+    assert (path.stat().st_mode & 0o777, yaml.safe_load(path.read_text())) == (0o600, CONFIG)
+
+
+def test_check_mode_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    assert action(check=True)._keep(str(path), CONFIG) is True
+    assert action(check=True)._merge(str(path), CONFIG) == ("", True)
+    assert not path.exists()
+
+
+def test_a_new_file_of_the_owners_needs_no_copy(tmp_path: Path) -> None:
+    path = str(tmp_path / "config")
+    assert action()._merge(path, CONFIG) == ("", True)
+    assert action()._merge(path, CONFIG) == ("", False)
+
+
+def test_the_owners_file_is_copied_before_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("# mine\ncurrent-context: work\n")
+    backup, changed = action()._merge(str(path), CONFIG)
+    assert changed
+    assert Path(backup).read_text() == "# mine\ncurrent-context: work\n"
+    assert yaml.safe_load(path.read_text())["current-context"] == "work"
+
+
+def test_the_owners_file_that_is_no_kubeconfig_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("[")
+    with pytest.raises(KubeconfigError):
+        action()._merge(str(path), CONFIG)
+    assert [each.name for each in tmp_path.iterdir()] == ["config"]
+    assert path.read_text() == "["
