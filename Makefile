@@ -3,7 +3,7 @@
 # nodes through tests/lab.
 
 # Scenarios of `make test`, begun in this order, the longest first; each cleans up after itself.
-SCENARIOS ?= lifecycle gpu preflight os_base firewall docker ray_venv nvidia ray rocm ssh default access
+SCENARIOS ?= lifecycle gpu preflight k3s_ha k3s os_base firewall docker ray_venv convect k3s_airgap nvidia ray rocm ssh default access
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2

@@ -40,7 +40,7 @@ RETURN = r"""
 _value:
   description: The first part of the token.
   type: str
-  sample: K106f2d1e3b...::node:
+  sample: "K106f2d1e3b...::node:"
 """
 
 from collections.abc import Callable

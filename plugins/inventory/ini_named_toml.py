@@ -15,7 +15,7 @@ description:
   - The ConvectHub document calls its inventory C(inv.toml) and fills it in INI form. Ansible's own INI plugin refuses every name that ends
     in C(.toml), whatever the file has in it, and its TOML plugin cannot read INI, so without this plugin the inventory would be empty.
   - Takes a file only if its name ends in C(.toml) and what it holds is not TOML. Everything else is left to the other plugins.
-  - What it reads is what M(ansible.builtin.ini#inventory) would read under another name.
+  - What it reads is what P(ansible.builtin.ini#inventory) would read under another name.
   - Must stand in C(enable_plugins) before C(toml). The C(ansible.cfg) of this collection's repository has it; elsewhere set
     E(ANSIBLE_INVENTORY_ENABLED), or give the file a name that ends in C(.ini).
 """

@@ -68,7 +68,10 @@ def test_the_changes_of_all_calls_are_told() -> None:
 
 
 def test_more_objects_to_wait_for_are_deployments_unless_told() -> None:
-    entries = [{"name": "hub", "wait_for": [{"name": "proxy", "namespace": "hub"}]}, {"name": "x"}]
+    entries: list[dict[str, Any]] = [
+        {"name": "hub", "wait_for": [{"name": "proxy", "namespace": "hub"}]},
+        {"name": "x"},
+    ]
     proxy = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

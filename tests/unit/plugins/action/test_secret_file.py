@@ -30,7 +30,8 @@ class Task:
     """A task with arguments."""
 
     def __init__(self, args: dict[str, Any]) -> None:
-        self.args, self.async_val, self.environment = args, 0, {}
+        self.args, self.async_val = args, 0
+        self.environment: dict[str, str] = {}
         self.check_mode = self.diff = False
 
     def copy(self) -> Task:

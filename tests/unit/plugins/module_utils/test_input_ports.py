@@ -108,7 +108,8 @@ def shared(values: dict[str, Any]) -> list[Finding]:
     """Return what is said of a host that gets Ray's head and a server of k3s."""
     host = Host("n1", frozenset({"ray_head", "k3s_server"}), frozenset(values), values)
     groups = ("ray_head", "k3s_server")
-    return check_ports(Inventory((host,), {}, groups, groups, profiles=frozenset({"ray", "k3s"})))
+    profiles = frozenset({"ray", "k3s"})
+    return check_ports(Inventory((host,), {}, frozenset(groups), groups, profiles=profiles))
 
 
 def test_ray_and_k3s_share_a_node_by_default() -> None:

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import k3s_unit
-from ansible_collections.rackforge.gpu_cluster.plugins.modules import k3s_service
 from ansible_collections.rackforge.gpu_cluster.plugins.modules.k3s_service import main
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -59,7 +58,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(k3s_unit, name, str(tmp_path / name))
     monkeypatch.setattr(k3s_unit, "IMAGES_DIR", str(tmp_path / "images"))
     monkeypatch.setattr(k3s_unit, "GPU_RUNTIMES", (str(tmp_path / "nvidia-container-runtime"),))
-    monkeypatch.setattr(k3s_service.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     return tmp_path
 
 

@@ -144,7 +144,7 @@ def test_a_process_that_ended_meanwhile_is_no_closed_port() -> None:
     tried = replace(
         TRIED, pairs=(PairResult("n1", "198.19.1.11", tcp={"refused": "11378,11921,8077"}),)
     )
-    variables = {
+    variables: dict[str, dict[str, Any]] = {
         "n1": {
             "__preflight_paths": [LISTENER.to_plain(), workers.to_plain()],
             "__preflight_left": {"was_listening": True, "ended": "8077,11378"},
