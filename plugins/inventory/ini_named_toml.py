@@ -27,11 +27,12 @@ EXAMPLES = r"""
 #
 # $ ansible-inventory -i inv.toml -i inventories/convect/mapping.ini --graph
 
-# inv.toml, as the ConvectHub document has it
-worker1 ansible_ssh_host=127.0.0.1 ansible_ssh_port=2200 my_iface=eth1
-
-[worker]
-worker1
+# inv.toml, as the ConvectHub document has it:
+#
+# worker1 ansible_ssh_host=127.0.0.1 ansible_ssh_port=2200 my_iface=eth1
+#
+# [worker]
+# worker1
 """
 
 import os.path

@@ -127,6 +127,21 @@ def test_an_expired_artifact_is_told_from_a_damaged_one(
     assert findings[0].expected == VERSION
 
 
+def test_a_file_known_of_another_release_is_refused_though_the_list_beside_it_vouches() -> None:
+    """k3s_version was raised, and the directory still holds the whole release from before."""
+    older = {"v1.39.0+k3s1": {"amd64": {"k3s": A, IMAGES: B}}}
+    files = survey(seen("k3s", A), seen(IMAGES, B), listed={"k3s": A, IMAGES: B})
+    _artifacts, findings = judge(request(checksums=older), files)
+    told = ("k3s-artifact-version", "the digest of v1.39.0+k3s1's")
+    assert brief(findings) == [told, told]
+
+
+def test_a_file_that_two_releases_share_is_right() -> None:
+    both = {**KNOWN, "v1.39.0+k3s1": {"amd64": {IMAGES: B}}}
+    files = survey(seen("k3s", A), seen(IMAGES, B))
+    assert judge(request(checksums=both), files)[1] == []
+
+
 def test_a_binary_that_names_the_wanted_version_among_others_is_right() -> None:
     binary = seen("k3s", A, versions=frozenset({"v1.39.0+k3s1", "v1.40.1+k3s1"}))
     assert judge(request(), survey(binary, seen(IMAGES, B)))[1] == []
