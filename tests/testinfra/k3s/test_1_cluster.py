@@ -79,7 +79,7 @@ def test_tokens_on_the_control_node_are_for_their_owner_only(inventory: Path) ->
 
 @pytest.mark.parametrize("number", [1, 2], ids=KINDS[1:])
 def test_an_agent_has_no_servers_token(nodes: list[Any], inventory: Path, number: int) -> None:
-    seen = nodes[number].check_output("cat /etc/rancher/k3s/*")
+    seen = nodes[number].check_output("find /etc/rancher/k3s -type f -exec cat {} +")
     assert tokens(inventory)["k3s_server_token"] not in seen
 
 
