@@ -240,7 +240,7 @@ CATALOGUE: tuple[Port, ...] = (
         "k3s_server",
         6443,
         "k3s_api_port",
-        (K3S_NODES,),
+        (K3S_NODES, CONTROL_NODE),
         "Kubernetes API",
         profile=K3S,
         source=f"{CONVECTHUB}, {AIGRID}",

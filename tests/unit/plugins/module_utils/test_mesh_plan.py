@@ -73,7 +73,7 @@ def test_a_listener_says_all_that_the_mesh_needs() -> None:
         pytest.param("h", "ray-dashboard-agent", (), id="head-at-itself"),
         pytest.param("h", "ray-dashboard", (CONTROL,), id="control-node"),
         pytest.param("h", "ray-client", (), id="developers-are-not-here"),
-        pytest.param("h", "k3s-api", ("w1",), id="agent"),
+        pytest.param("h", "k3s-api", ("w1", CONTROL), id="agent-and-kubectl-on-the-control-node"),
         pytest.param("w1", "k3s-vxlan", ("h",), id="nodes-of-k3s-only"),
         pytest.param("h", "k3s-http", (), id="users-are-not-here"),
         pytest.param("h", "kube-scheduler", (), id="itself"),

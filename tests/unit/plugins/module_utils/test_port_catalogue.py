@@ -34,6 +34,7 @@ DOCUMENTS = {
     CONVECTHUB: {
         ("control node", "every node", "tcp"): {(22, 22)},
         ("k3s nodes", "k3s_server", "tcp"): {(6443, 6443)},
+        ("control node", "k3s_server", "tcp"): {(6443, 6443)},
         ("k3s nodes", "k3s nodes", "udp"): {(8472, 8472)},
         ("k3s nodes", "k3s nodes", "tcp"): {(10250, 10250)},
         ("k3s_server", "k3s_server", "tcp"): {(2379, 2380)},
@@ -41,6 +42,7 @@ DOCUMENTS = {
     },
     AIGRID: {
         ("k3s nodes", "k3s_server", "tcp"): {(6443, 6443)},
+        ("control node", "k3s_server", "tcp"): {(6443, 6443)},
         ("k3s nodes", "k3s nodes", "tcp"): {(10250, 10250), (30000, 32767)},
         ("k3s nodes", "k3s nodes", "udp"): {(30000, 32767)},
         ("k3s_server", "k3s_server", "tcp"): {(2379, 2380)},
