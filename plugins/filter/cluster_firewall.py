@@ -15,6 +15,8 @@ description:
   - Turns the rows of the port catalogue that are about a host's groups into sources and ports, for M(rackforge.gpu_cluster.node_firewall).
   - Addresses and interfaces are those that M(rackforge.gpu_cluster.node_probe) found. A member without such facts, for which nobody
     asked in this run, is named instead. The module on the node remembers its address from an earlier run.
+  - A node of k3s lets in its own pods at all ports, by their network and flannel's bridge. With C(k3s_flannel_backend=none) the pods' way is
+    left to the owner.
 positional: _input, members, groups, host, variables
 options:
   _input:
@@ -35,7 +37,9 @@ options:
     type: str
     required: true
   variables:
-    description: Variables of O(host), of which those that move a port of the catalogue count. Taken from the input when not set.
+    description:
+      - Variables of O(host), of which those that move a port of the catalogue count, and C(k3s_cluster_cidr) and C(k3s_flannel_backend).
+      - Taken from the input when not set.
     type: dict
   control:
     description: Addresses and networks that count as the control node. V(connection) is the address from which the SSH connection comes.

@@ -20,11 +20,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding impo
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import Host
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_check_networks import (
-    K3S_NETWORKS,
     free_network,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network import (
     parse_subnet,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_rules import (
+    K3S_NETWORKS,
 )
 
 PODS, SERVICES = K3S_NETWORKS

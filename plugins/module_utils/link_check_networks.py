@@ -42,9 +42,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_facts i
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network import (
     parse_subnet,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_rules import (
+    K3S_NETWORKS,
+)
 
-#: What k3s takes for pods and services when it is not told otherwise (k3s server --help).
-K3S_NETWORKS = {"k3s_cluster_cidr": "10.42.0.0/16", "k3s_service_cidr": "10.43.0.0/16"}
 K3S_GROUPS = ("k3s_server", "k3s_agent")
 #: Interfaces that k3s and its network plugins make; routes by them are k3s's own.
 _OF_K3S = re.compile(r"(cni|flannel|cali|cilium|lxc|kube-|tunl|veth|vxlan\.calico|wg-?calico)")

@@ -21,6 +21,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalog
     DEVELOPERS,
     EVERY_NODE,
     ITSELF,
+    K3S_NODES,
     RAY_NODES,
     USERS,
     Port,
@@ -39,6 +40,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_shared 
 
 #: Names of rules where they are not the client's: nodes of a Ray cluster have had theirs for long.
 _RULE_NAMES = {RAY_NODES: "every node", EVERY_NODE: "cluster network"}
+
+#: What k3s takes for pods and services when it is not told otherwise (k3s server --help).
+K3S_NETWORKS = {"k3s_cluster_cidr": "10.42.0.0/16", "k3s_service_cidr": "10.43.0.0/16"}
+#: flannel's bridge, at which the packets of a node's own pods come in.
+POD_BRIDGE = "cni0"
 
 
 class PortRuleError(ValueError):
@@ -147,7 +153,28 @@ def rules_for(
                     "ports": merged(listeners),
                 }
             )
+    if host in members_of(K3S_NODES, topology.groups):
+        rules += _pods(variables)
     return rules
+
+
+def _pods(variables: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return that a node lets in its own pods, which ask it for the API, names and metrics.
+
+    Pods of other nodes come with the address of their node. The bridge keeps out strangers who
+    claim a pod's address; what another network than flannel's has in its place is not known here.
+    """
+    if variables.get("k3s_flannel_backend") == "none":
+        return []
+    networks = str(variables.get("k3s_cluster_cidr") or K3S_NETWORKS["k3s_cluster_cidr"])
+    return [
+        {
+            "name": "pods",
+            "interface": POD_BRIDGE,
+            "sources": [each.strip() for each in networks.split(",")],
+            "ports": [f"tcp/1-{LAST_PORT}", f"udp/1-{LAST_PORT}"],
+        }
+    ]
 
 
 def _sources(client: str, host: str, topology: Topology) -> list[str]:

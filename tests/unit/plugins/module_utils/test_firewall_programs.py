@@ -30,6 +30,9 @@ MEMBERS = Opening(
 )
 CONTROL = Opening((("tcp", ("8265",)),), (ipaddress.ip_network("203.0.113.9"),))
 WEB = Opening((("tcp", ("443",)),))
+PODS = Opening(
+    (("tcp", ("1-65535",)), ("udp", ("1-65535",))), (ipaddress.ip_network("10.42.0.0/16"),), "cni0"
+)
 
 OURS = (
     'rule priority="30303" family="ipv4" source address="198.19.1.12/31"'
@@ -399,3 +402,14 @@ IDLE_SS = 'LISTEN 0 4096 *:22022 *:* users:(("systemd",pid=1,fd=40))\n'
 )
 def test_ports_of_ssh_are_found(listening: str, socket: str, expected: list[int]) -> None:
     assert parse_ssh_ports(listening, socket) == expected
+
+
+def test_pods_come_in_at_their_bridge_only() -> None:
+    assert firewall_ufw.wanted_rules([PODS]) == [
+        "allow in on cni0 from 10.42.0.0/16 to any port 1:65535 proto tcp",
+        "allow in on cni0 from 10.42.0.0/16 to any port 1:65535 proto udp",
+    ]
+    assert firewall_nft.accepting([PODS]) == [
+        'iifname "cni0" ip saddr 10.42.0.0-10.42.255.255 tcp dport 1-65535 accept',
+        'iifname "cni0" ip saddr 10.42.0.0-10.42.255.255 udp dport 1-65535 accept',
+    ]

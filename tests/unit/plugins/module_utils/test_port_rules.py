@@ -26,6 +26,8 @@ MEMBERS = (
 )
 GROUPS = {"ray_head": ["head"], "ray_worker": ["w1", "w2"]}
 TOPOLOGY = Topology(MEMBERS, GROUPS, ("connection",), ("203.0.113.0/24",))
+EVERY_PORT = ["tcp/1-65535", "udp/1-65535"]
+PODS = {"name": "pods", "interface": "cni0", "sources": ["10.42.0.0/16"], "ports": EVERY_PORT}
 
 
 def test_the_head_lets_in_members_workers_the_control_node_and_developers() -> None:
@@ -104,7 +106,8 @@ def test_rows_of_other_protocols_and_groups_work_alike() -> None:
             "interface": "eth1",
             "sources": ["w2=198.19.1.13"],
             "ports": ["udp/8472"],
-        }
+        },
+        PODS,
     ]
     assert rules_for("head", topology, {}, (row,)) == []
 
@@ -154,7 +157,10 @@ def ports_by_name(host: str, groups: dict[str, list[str]], *profiles: str) -> di
 
 
 def test_rays_ports_open_on_nodes_of_ray_only() -> None:
-    assert ports_by_name("w2", MIXED) == {"k3s nodes": ["tcp/10250", "udp/8472"]}
+    assert ports_by_name("w2", MIXED) == {
+        "k3s nodes": ["tcp/10250", "udp/8472"],
+        "pods": EVERY_PORT,
+    }
 
 
 def test_nodes_of_k3s_are_no_clients_of_ray() -> None:
@@ -167,6 +173,46 @@ def test_nodes_of_k3s_are_no_clients_of_ray() -> None:
 def test_a_server_of_k3s_opens_its_api_to_the_nodes_of_k3s() -> None:
     assert ports_by_name("head", MIXED)["k3s nodes"] == ["tcp/6443", "tcp/10250", "udp/8472"]
     assert "k3s nodes" not in ports_by_name("w1", MIXED)
+
+
+def test_a_server_of_k3s_opens_its_api_to_the_control_node_and_an_agent_does_not() -> None:
+    assert ports_by_name("head", {"k3s_server": ["head"]})["control node"] == ["tcp/6443"]
+    assert "control node" not in ports_by_name("w2", MIXED)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param({}, PODS, id="as-k3s-has-it"),
+        pytest.param(
+            {"k3s_cluster_cidr": "10.99.0.0/16"},
+            {**PODS, "sources": ["10.99.0.0/16"]},
+            id="another-network",
+        ),
+        pytest.param(
+            {"k3s_cluster_cidr": "10.42.0.0/16,fd42::/56"},
+            {**PODS, "sources": ["10.42.0.0/16", "fd42::/56"]},
+            id="both-families",
+        ),
+        pytest.param({"k3s_cluster_cidr": None}, PODS, id="network-not-set"),
+        pytest.param({"k3s_flannel_backend": "host-gw"}, PODS, id="without-vxlan"),
+    ],
+)
+def test_a_node_of_k3s_lets_in_its_own_pods(
+    variables: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    made = {host: rules_for(host, Topology(MEMBERS, MIXED), variables) for host in ("head", "w2")}
+    assert [rules[-1] for rules in made.values()] == [expected, expected]
+
+
+def test_pods_of_a_network_of_the_owners_are_left_to_the_owner() -> None:
+    own = {"k3s_flannel_backend": "none"}
+    names = [rule["name"] for rule in rules_for("head", Topology(MEMBERS, MIXED), own)]
+    assert names == ["every node", "ray_worker", "k3s nodes"]
+
+
+def test_pods_are_let_in_on_nodes_of_k3s_only() -> None:
+    assert "pods" not in ports_by_name("w1", MIXED)
 
 
 def test_etcd_opens_with_several_servers_only() -> None:
