@@ -90,6 +90,7 @@ KNOWN = frozenset(
         "k3s-network-small",
         "k3s-node-name",
         "k3s-node-name-doubled",
+        "k3s-pods-firewalled",
         "k3s-server-even",
         "k3s-server-is-agent-too",
         "k3s-server-missing",

@@ -19,6 +19,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding impo
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
     Inventory,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_check_firewall import (
+    check_pods_firewalled,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_check_networks import (
     check_docker_networks,
     check_k3s_networks,
@@ -53,6 +56,7 @@ def check_links(inventory: Inventory) -> list[Finding]:
         *check_routes(nodes),
         *check_docker_networks(nodes),
         *check_k3s_networks(nodes, inventory),
+        *check_pods_firewalled(nodes, inventory),
     ]
 
 

@@ -237,7 +237,14 @@ def read_firewall(command: Command) -> Optional[dict[str, Any]]:
         "ours": _has_ours(seen),
         "closed_by_us": any((each.family, each.table) == ("inet", NAME) for each in seen.chains),
         "ufw_rules": list(seen.ufw_owners[:MOST_RULES]) if seen.ufw_runs else [],
+        "trusted": _trusted(seen)[:MOST_RULES],
     }
+
+
+def _trusted(seen: Seen) -> list[str]:
+    """Return the sources and interfaces to which a running firewalld opens everything."""
+    zones = [zone for zone in seen.runtime or () if zone.name == "trusted"]
+    return [each for zone in zones for each in (*zone.sources, *zone.interfaces)]
 
 
 def _rule_texts(seen: Seen) -> list[str]:

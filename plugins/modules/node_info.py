@@ -255,7 +255,7 @@ ansible_facts:
                 uid: 0
             outgoing: {tcp: "41022", udp: ""}
             sees_processes: true
-            firewall: {active: [ufw], filters: true, ours: false, closed_by_us: false, ufw_rules: [deny 8076/tcp]}
+            firewall: {active: [ufw], filters: true, ours: false, closed_by_us: false, ufw_rules: [deny 8076/tcp], trusted: []}
             docker: {bip: null, pools: null, networks: null}
 node_address:
   description: Like every value of RV(ansible_facts.gpu_cluster), also found at the top of the result.

@@ -254,6 +254,7 @@ def test_a_closed_ruleset_is_told(root: Path) -> None:
         "ours": False,
         "closed_by_us": False,
         "ufw_rules": [],
+        "trusted": [],
     }
 
 
@@ -269,6 +270,22 @@ def test_the_owners_rules_of_an_active_ufw_are_told(root: Path) -> None:
     firewall = read(root, programs)["firewall"]
     assert (firewall["active"], firewall["ours"]) == (["ufw"], True)
     assert firewall["ufw_rules"] == ["allow 22/tcp", "deny 8076"]
+
+
+def test_what_firewalld_trusts_is_told(root: Path) -> None:
+    zones = (
+        "public (default, active)\n  interfaces: eth0\n  sources: 198.18.9.0/24\n  rich rules: \n\n"
+        "trusted (active)\n  interfaces: cni0\n  sources: 10.42.0.0/16\n  rich rules: \n"
+    )
+    programs = {
+        **PROGRAMS,
+        "systemctl is-active firewalld": (0, "active\n"),
+        "firewall-cmd --get-default-zone": (0, "public\n"),
+        "firewall-cmd --list-all-zones": (0, zones),
+        "firewall-cmd --permanent --list-all-zones": (0, zones),
+    }
+    firewall = read(root, programs)["firewall"]
+    assert (firewall["active"], firewall["trusted"]) == (["firewalld"], ["10.42.0.0/16", "cni0"])
 
 
 @pytest.mark.parametrize(
