@@ -22,7 +22,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_check_n
     K3S_GROUPS,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_facts import NodeLinks
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_profiles import K3S
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import K3S
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_rules import (
     K3S_NETWORKS,
 )
@@ -71,7 +71,9 @@ def _is_held(network: str, trusted: frozenset[str]) -> bool:
         return True  # Another check names the value.
     outers = [outer for outer in map(_parsed, trusted) if outer is not None]
     return any(
-        outer.version == inner.version and outer[0] <= inner[0] and inner[-1] <= outer[-1]
+        outer.version == inner.version
+        and int(outer.network_address) <= int(inner.network_address)
+        and int(inner.broadcast_address) <= int(outer.broadcast_address)
         for outer in outers
     )
 
