@@ -30,6 +30,11 @@ INTERFACES = (*(BRIDGE, "flannel.1", "flannel-v6.1", "kube-ipvs0", "flannel-wg",
 #: Below these everything that is mounted came with pods.
 MOUNTED_BELOW = ("/run/k3s", DATA_DIR, "/var/lib/kubelet")
 NETNS_DIR = "/run/netns"
+#: Where every containerd's shims listen, k3s's among them (pkg/shim in containerd/containerd).
+SHIM_SOCKETS = "/run/containerd/s"
+#: While it is there, systemd does not start a server again that has ended. A boot takes it away.
+LEAVING = f"/run/systemd/system/{UNITS['server']}.d/rackforge-leaving.conf"
+LEAVING_TEXT = "# Managed by rackforge.gpu_cluster\n[Service]\nRestart=no\n"
 _NETNS = "cni-"
 #: The unit's cgroup and kubelet's; containers of other engines are elsewhere.
 _POD_GROUP = re.compile(r"/kubepods(\.slice)?(/|$)")
@@ -84,6 +89,7 @@ class Standing:
     sets: tuple[str, ...] = ()
     routes: str = ""
     pod_network: str = ""
+    drop_ins: tuple[str, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -92,6 +98,7 @@ class Leftovers:
     """What of k3s is there and has to go, in the order in which it goes."""
 
     units: tuple[str, ...] = ()
+    drop_ins: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
     mounts: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
@@ -104,6 +111,7 @@ class Leftovers:
         """Return what is done, one sentence each."""
         words = (
             ("stop and disable unit", self.units),
+            ("delete", self.drop_ins),
             ("end process", tuple(process.name for process in self.processes)),
             ("unmount", self.mounts),
             ("delete network namespace", self.namespaces),
@@ -137,6 +145,7 @@ def find_leftovers(
     """
     return Leftovers(
         units=seen.units,
+        drop_ins=seen.drop_ins,
         processes=tuple(p for p in _doomed(seen) if p.pid not in spared),
         mounts=_mounts(seen),
         namespaces=tuple(name for name in seen.namespaces if name.startswith(_NETNS)),

@@ -9,6 +9,7 @@ import errno
 import glob
 import os
 import signal
+import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +17,10 @@ from typing import Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command, Result
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_leftovers import (
+    LEAVING,
+    LEAVING_TEXT,
     NETNS_DIR,
+    SHIM_SOCKETS,
     Leftovers,
     Link,
     Process,
@@ -78,6 +82,7 @@ class Node:
             sets=self._sets(),
             routes=self._ask("ip", "-j", "-4", "route", "show"),
             pod_network=flannel_network(self._text("/run/flannel/subnet.env")),
+            drop_ins=(LEAVING,) if os.path.lexists(self._root + LEAVING) else (),
             rules=self._rules(),
         )
         spared = ancestors(processes, os.getpid())
@@ -211,10 +216,23 @@ class Node:
 
     # Taking out.
 
+    def leave(self, dry: bool) -> list[str]:
+        """Keep a server that ends from being started again; return what was done."""
+        shown = ["systemctl", "show", "--property=Restart", "--value", "--", UNITS["server"]]
+        if self._text(LEAVING) == LEAVING_TEXT and self._command.run(shown).out.strip() == "no":
+            return []
+        if not dry:
+            os.makedirs(os.path.dirname(self._root + LEAVING), exist_ok=True)
+            with open(self._root + LEAVING, "w", encoding="utf-8") as stream:
+                stream.write(LEAVING_TEXT)
+            self._command.need(["systemctl", "daemon-reload"])
+        return [f"write {LEAVING}, so that {UNITS['server']} is not started again when it ends"]
+
     def take_out(self, found: Leftovers) -> None:
         """Take out what was found; LeftoverError says what did not go."""
         for unit in found.units:
             self._stop(unit)
+        self._drop_ins(found)
         self._end(found)
         for step in (self._unmount, self._namespaces, self._interfaces, self._routes):
             step(found)
@@ -231,6 +249,13 @@ class Node:
                 f"{unit} does not stop ({result.explain()}); see "
                 f"'journalctl --unit {unit} --lines 50' on this node"
             )
+
+    def _drop_ins(self, found: Leftovers) -> None:
+        for path in found.drop_ins:
+            os.unlink(self._root + path)
+            with suppress(OSError):  # The owner may have drop-ins of the same unit.
+                os.rmdir(os.path.dirname(self._root + path))
+            self._command.need(["systemctl", "daemon-reload"])
 
     def _end(self, found: Leftovers) -> None:
         """End what k3s left running, and what that starts meanwhile."""
@@ -315,6 +340,7 @@ class Node:
         for folder, _folders, _files in os.walk(top, topdown=False):
             with suppress(OSError):
                 os.rmdir(folder)
+        self._shim_sockets()
         known = self._before.data.get(NETNS_DIR)
         if known is None or known.kind != "absent" or self._names(NETNS_DIR):
             return
@@ -326,6 +352,21 @@ class Node:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EBUSY):
                 raise
+
+    def _shim_sockets(self) -> None:
+        """Remove the sockets that nobody holds any more, if their folder came since.
+
+        Other engines' shims listen in the same folder. What the kernel does not list has ended.
+        """
+        known, names = self._before.data.get(SHIM_SOCKETS), self._names(SHIM_SOCKETS)
+        listed = self._text("/proc/net/unix")
+        if known is None or known.kind != "absent" or not listed:
+            return
+        held = {line.rpartition(" ")[2] for line in listed.splitlines()}
+        for path in (f"{SHIM_SOCKETS}/{name}" for name in names):
+            with suppress(FileNotFoundError):
+                if path not in held and stat.S_ISSOCK(os.lstat(self._root + path).st_mode):
+                    os.unlink(self._root + path)
 
 
 def _link(path: str) -> str:

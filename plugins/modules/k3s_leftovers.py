@@ -39,11 +39,24 @@ options:
     description: The role in whose record the ledger says how the node stood before.
     type: str
     default: k3s
+  state:
+    description:
+      - With V(absent) everything goes.
+      - With V(leaving) nothing goes, but systemd does not start C(k3s.service) again when it ends. For one of two servers, just before the
+        other one takes it out of etcd. Its k3s ends then, and started again it would join again.
+      - V(leaving) lasts until V(absent), or until the node boots.
+    type: str
+    choices: [absent, leaving]
+    default: absent
 """
 
 EXAMPLES = r"""
 - name: End what k3s left running
   rackforge.gpu_cluster.k3s_leftovers:
+
+- name: Keep a server from coming back while the other one takes it out
+  rackforge.gpu_cluster.k3s_leftovers:
+    state: leaving
 """
 
 RETURN = r"""
@@ -60,6 +73,7 @@ ours:
   sample: true
 """
 
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -98,14 +112,21 @@ def clear(node: Node, dry: bool) -> list[str]:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={"role": {"type": "str", "default": "k3s"}}, supports_check_mode=True
+        argument_spec={
+            "role": {"type": "str", "default": "k3s"},
+            "state": {"type": "str", "choices": ["absent", "leaving"], "default": "absent"},
+        },
+        supports_check_mode=True,
     )
     result: dict[str, Any] = {"changed": False, "actions": [], "ours": False}
     try:
         with alone_on_node():
             record = Store().load().get(module.params["role"])
             if record is not None and is_ours(record):
-                done = clear(Node(Command(module), record.before), module.check_mode)
+                node = Node(Command(module), record.before)
+                leaves = module.params["state"] == "leaving"
+                act = node.leave if leaves else partial(clear, node)
+                done = act(module.check_mode)
                 diff = {"before": "".join(f"{line}\n" for line in done), "after": ""}
                 result.update(changed=bool(done), actions=done, ours=True, diff=diff)
     except (LeftoverError, CommandError, LedgerError, OSError) as error:

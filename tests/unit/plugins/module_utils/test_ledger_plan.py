@@ -610,3 +610,41 @@ def test_a_directory_for_data_goes_only_when_it_is_empty(
     found = plan_restore(record, NodeState(data={MODELS: now}), Outlook())
     assert [action.sentence() for action in found.actions] == actions
     assert [(left.path, left.reason) for left in found.stays] == stays
+
+
+@pytest.mark.parametrize(
+    ("inside", "actions"),
+    [
+        pytest.param(
+            {"/run/cd": ("/run/cd/runc", "/run/cd/s"), "/run/cd/runc": ("/run/cd/runc/ours",)},
+            [
+                "remove directory /run/cd/runc/ours and what is in it",
+                "remove empty directory /run/cd/runc",
+                "remove empty directory /run/cd/s",
+                "remove empty directory /run/cd",
+            ],
+            id="nobody-else",
+        ),
+        pytest.param(
+            {
+                "/run/cd": ("/run/cd/runc", "/run/cd/s"),
+                "/run/cd/runc": ("/run/cd/runc/ours", "/run/cd/runc/moby"),
+            },
+            [
+                "remove directory /run/cd/runc/ours and what is in it",
+                "remove empty directory /run/cd/s",
+            ],
+            id="an-engine-came-later",
+        ),
+    ],
+)
+def test_a_folder_that_engines_share_goes_with_the_last_of_them(
+    inside: dict[str, tuple[str, ...]], actions: list[str]
+) -> None:
+    before = NodeState(
+        directories={"/run/cd/runc/ours": DirectoryState(missing=("/run/cd/runc", "/run/cd"))},
+        data={"/run/cd/s": DirectoryState(missing=("/run/cd",))},
+    )
+    now = NodeState(directories={"/run/cd/runc/ours": DIRECTORY}, data={"/run/cd/s": EMPTY})
+    found = plan_restore(RoleRecord("k3s", Declaration(), before), now, Outlook(children=inside))
+    assert [action.sentence() for action in found.actions] == actions
