@@ -17,6 +17,7 @@ from typing import Optional
 SURE = 15
 #: Seconds for one that may pass by itself, such as a server that is not up yet.
 LIKELY = 90
+_UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,17 @@ _RULES = (
         "control node when they restart",
     ),
     _Rule(
-        "unreachable",
-        r"connect(?:ion)?: (?:connection refused|no route to host|network is unreachable)"
-        r"|connection refused|no route to host|i/o timeout|TLS handshake timeout"
-        r"|(?:context deadline exceeded|Client\.Timeout exceeded)",
+        "default-runtime",
+        r"default runtime (?P<seen>[\w.-]+) was not found",
+        "k3s_default_runtime is {seen}, and this node has no container runtime of that name",
+        "set has_gpu to true and run provision.yml, which installs NVIDIA's container toolkit; or "
+        "set k3s_default_runtime to '' for this node",
+    ),
+    _Rule(
+        _UNREACHABLE,
+        r"connection refused|connection reset by peer|no route to host|network is unreachable"
+        r"|i/o timeout|TLS handshake timeout|context deadline exceeded|Client\.Timeout exceeded"
+        r"|: (?:unexpected )?EOF\b",
         "no answer from {server}",
         "try the way from this node: curl --insecure https://{server}/cacerts; then look at the "
         "server (systemctl status k3s) and at the firewalls between",
@@ -157,6 +165,9 @@ _RULES = (
     ),
 )
 _COMPILED = tuple((re.compile(rule.pattern), rule) for rule in _RULES)
+#: What a server answers, asked through the balancer on the agent's own loopback. The balancer
+#: hangs up when it reaches no server, so that the line does not name the server's address.
+_ASKED_BY_AGENTS = re.compile(r"failed to get CA certs|/cacerts\b|/v1-k3s/")
 #: klog's and logrus's lines that tell of no trouble.
 _CHATTER = re.compile(r'^(?:I\d{4} |time="[^"]*" level=(?:info|debug|trace) )|level=info ')
 
@@ -169,14 +180,22 @@ def diagnose(lines: Sequence[str], situation: Situation) -> Optional[Diagnosis]:
     for line in reversed(lines):
         for pattern, rule in _COMPILED:
             found = pattern.search(line)
-            if found and _fits(rule, situation):
+            if found and _fits(rule, line, situation):
                 return _diagnosis(rule, found, situation)
     return None
 
 
-def _fits(rule: _Rule, situation: Situation) -> bool:
-    """Return whether the rule can hold: the first server joins nobody."""
-    return "{server}" not in rule.what or bool(situation.server)
+def _fits(rule: _Rule, line: str, situation: Situation) -> bool:
+    """Return whether the rule can hold: the first server joins nobody.
+
+    A line that tells of no answer must be about the server, not about etcd, containerd or the
+    node's own API, which answer late at every start.
+    """
+    if "{server}" in rule.what and not situation.server:
+        return False
+    if rule.code != _UNREACHABLE or situation.server in line:
+        return True
+    return situation.kind == "agent" and bool(_ASKED_BY_AGENTS.search(line))
 
 
 def _diagnosis(rule: _Rule, found: re.Match[str], situation: Situation) -> Diagnosis:

@@ -18,6 +18,8 @@ from tests.lab.k3s.standin.config import Settings
 from tests.lab.k3s.standin.log import error, info, warning
 
 BEAT = 2.0
+#: An agent asks through its balancer, which hangs up when no server answers.
+NO_SERVER = 'failed to get CA certs: Get "https://127.0.0.1:6444/cacerts": EOF'
 _PRESSURES = tuple(
     {"type": f"{what}Pressure", "status": "False", "reason": f"KubeletHas{why}"}
     for what, why in (
@@ -83,9 +85,10 @@ class Agent:
                 user = tokens.parse(self.identity.token).user or "node"
                 return tokens.connect(self.identity.server_url, self.identity.token, user)
             except tokens.AnswerError as problem:
+                told = NO_SERVER if 'Get "' in str(problem) else problem
                 error(
                     "Failed to validate connection to cluster at "
-                    f"{self.identity.server_url}: {problem}"
+                    f"{self.identity.server_url}: {told}"
                 )
             self.stop.wait(2)
         return None

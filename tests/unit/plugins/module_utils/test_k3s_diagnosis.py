@@ -107,6 +107,27 @@ FATAL = 'time="2026-11-22T18:00:00Z" level=fatal msg="{}"'
             "no answer from 198.19.1.11:6443",
             id="unreachable",
         ),
+        pytest.param(
+            "Failed to validate connection to cluster at https://198.19.1.11:6443: failed to get CA"
+            ' certs: Get \\"https://127.0.0.1:6444/cacerts\\": EOF',
+            "unreachable",
+            "no answer from 198.19.1.11:6443",
+            id="balancer-hangs-up",
+        ),
+        pytest.param(
+            'Waiting to retrieve agent configuration; server is not ready: Get \\"https://127.0.0.1:'
+            '6444/v1-k3s/config\\": read tcp 127.0.0.1:4021->127.0.0.1:6444: read: connection reset'
+            " by peer",
+            "unreachable",
+            "no answer from 198.19.1.11:6443",
+            id="balancer-resets",
+        ),
+        pytest.param(
+            "failed to configure containerd: default runtime nvidia was not found",
+            "default-runtime",
+            "no container runtime of that name",
+            id="runtime",
+        ),
     ],
 )
 def test_a_message_names_its_fault(message: str, code: str, told: str) -> None:
@@ -131,6 +152,32 @@ def test_the_command_asks_for_the_taken_port() -> None:
 
 def test_a_first_server_waits_for_nobody() -> None:
     assert diagnose(["dial tcp 127.0.0.1:6443: connect: connection refused"], FIRST) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("dial tcp 127.0.0.1:2379: connect: connection refused", id="etcd"),
+        pytest.param(
+            "dial unix /run/k3s/containerd/containerd.sock: connect: connection refused",
+            id="containerd",
+        ),
+        pytest.param("dial tcp 198.19.1.13:6443: connect: no route to host", id="another-server"),
+        pytest.param("context deadline exceeded", id="somebody"),
+    ],
+)
+def test_silence_of_others_is_none_of_the_servers(line: str) -> None:
+    assert diagnose([FATAL.format(line)], JOINER) is None
+
+
+def test_a_joining_server_that_asks_itself_does_not_blame_the_first() -> None:
+    joiner = Situation("k3s.service", "server", "198.19.1.11:6443", 6443)
+    own = 'Failed to validate connection: Get "https://127.0.0.1:6444/cacerts": EOF'
+    assert diagnose([own], joiner) is None
+    other = 'failed to get CA certs: Get "https://198.19.1.11:6443/cacerts": EOF'
+    found = diagnose([other, own], joiner)
+    assert found is not None
+    assert found.code == "unreachable"
 
 
 def test_an_unknown_text_is_no_fault() -> None:
