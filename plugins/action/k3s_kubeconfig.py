@@ -39,9 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         merge = arguments.get("merge_into")
         source = arguments.get("source") or KUBECONFIG
         result.update(changed=False, dest=dest, backup="")
-        answer = self._execute_module(
-            module_name="ansible.legacy.slurp", module_args={"src": source}, task_vars=task_vars
-        )
+        answer = self._slurp(source, task_vars)
         if answer.get("failed"):
             return self._unread(result, f"{host}: {source}", answer)
         try:
@@ -57,6 +55,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except (KubeconfigError, OSError) as error:
             return {**result, "failed": True, "msg": f"Could not keep the kubeconfig: {error}"}
         return result
+
+    def _slurp(self, path: str, task_vars: Optional[dict[str, Any]]) -> dict[str, Any]:
+        """Return slurp's answer; with -vvv the connection would print the administrator's key."""
+        before = self._play_context.no_log
+        self._play_context.no_log = True
+        try:
+            answer: dict[str, Any] = self._execute_module(
+                module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars
+            )
+        finally:
+            self._play_context.no_log = before
+        return answer
 
     def _unread(self, result: dict[str, Any], where: str, answer: dict[str, Any]) -> dict[str, Any]:
         if self._play_context.check_mode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,26 @@ def action(*, check: bool = False) -> ActionModule:
 )
 def test_the_api_is_asked_at_the_node_address(address: str, url: str) -> None:
     assert server_url(address, 6443) == url
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["read", "broken-off"])
+@pytest.mark.parametrize("before", [False, True], ids=["open", "closed"])
+def test_nobody_prints_the_key_while_it_is_read(fails: bool, before: bool) -> None:
+    made = action()
+    made._play_context.no_log = before
+    seen = []
+
+    def execute(**arguments: Any) -> dict[str, Any]:
+        seen.append((arguments["module_args"], made._play_context.no_log))
+        if fails:
+            raise ConnectionError
+        return {"content": "eA=="}
+
+    made._execute_module = execute
+    with pytest.raises(ConnectionError) if fails else nullcontext():
+        assert made._slurp("/etc/rancher/k3s/k3s.yaml", {}) == {"content": "eA=="}
+    assert seen == [({"src": "/etc/rancher/k3s/k3s.yaml"}, True)]
+    assert made._play_context.no_log is before
 
 
 def test_the_clusters_file_is_written_once(tmp_path: Path) -> None:
