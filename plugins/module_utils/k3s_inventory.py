@@ -13,6 +13,8 @@ from typing import Any, Optional
 
 #: The resource by which the vendor's device plugin offers GPUs.
 RESOURCES: Mapping[str, str] = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu"}
+#: Values of k3s_nvidia_mig_strategy with which NVIDIA's plugin offers parts of GPUs.
+PARTED = ("single", "mixed")
 
 
 class InventoryError(ValueError):
@@ -115,16 +117,21 @@ def _expected(
         "version": version or variables.get("k3s_version") or "",
         "address": address or "",
     }
-    gpus = _gpus(facts.get("gpu"), variables.get("gpu_vendor"))
+    gpus = _gpus(facts.get("gpu"), variables)
     return {**row, **gpus} if with_gpus and truth(variables.get("has_gpu")) else row
 
 
-def _gpus(found: Any, owners_vendor: Any) -> dict[str, Any]:
-    """Return how many GPUs of which resource a node must offer; nothing where it was not asked."""
+def _gpus(found: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many GPUs of which resource a node must offer; nothing where it was not asked.
+
+    Nothing either where parts of GPUs are offered, whose number the facts do not tell.
+    """
     if not isinstance(found, Mapping):
         return {}
-    vendor = str(owners_vendor or found.get("vendor") or "")
+    vendor = str(variables.get("gpu_vendor") or found.get("vendor") or "")
     if vendor not in RESOURCES:
+        return {}
+    if vendor == "nvidia" and variables.get("k3s_nvidia_mig_strategy") in PARTED:
         return {}
     gpus = [gpu for gpu in found.get("gpus") or () if gpu.get("vendor") == vendor]
     return {"gpus": len(gpus), "gpu_resource": RESOURCES[vendor]}

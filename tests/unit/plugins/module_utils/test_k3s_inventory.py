@@ -67,6 +67,30 @@ def test_a_host_in_both_groups_is_expected_once_as_a_server() -> None:
             (1, "amd.com/gpu"),
             id="the-owners-vendor",
         ),
+        *(
+            pytest.param(
+                host(has_gpu=True, k3s_nvidia_mig_strategy=strategy, facts={"gpu": GPUS}),
+                True,
+                gpus,
+                id=f"mig-{strategy}",
+            )
+            for strategy, gpus in (
+                ("none", (2, "nvidia.com/gpu")),
+                ("single", (None, None)),
+                ("mixed", (None, None)),
+            )
+        ),
+        pytest.param(
+            host(
+                has_gpu=True,
+                gpu_vendor="amd",
+                k3s_nvidia_mig_strategy="mixed",
+                facts={"gpu": GPUS},
+            ),
+            True,
+            (1, "amd.com/gpu"),
+            id="mig-is-no-concern-of-amds",
+        ),
         pytest.param(host(has_gpu="false", facts={"gpu": GPUS}), True, (None, None), id="has-none"),
         pytest.param(host(has_gpu=True), True, (None, None), id="was-not-asked"),
         pytest.param(
