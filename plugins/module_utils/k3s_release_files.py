@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Optional
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_releases import (
     versions_in,
 )
@@ -21,6 +22,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_releases
 #: Drafts beside the file that they become. k3s imports no file of such a name.
 DRAFT = ".rackforge-new-"
 BLOCK = 1 << 20
+#: Seconds after which restorecon is given up. This collection's choice.
+LABEL_SECONDS = 60
 #: Longer than a version's name, which may lie across two blocks.
 _OVERLAP = 32
 
@@ -119,6 +122,18 @@ def put(
         os.chmod(draft, mode)
         os.replace(draft, path)
     return content
+
+
+def label(command: Command, path: str) -> None:
+    """Give the file the SELinux label that the node's policy has for it, where there is SELinux.
+
+    A new file has its directory's label, with which SELinux may keep k3s from running containers.
+    A failure is none of the release's: without a policy for k3s there is nothing to set.
+    """
+    program = command.find("restorecon")
+    if program:
+        bound = ["timeout", "--kill-after=5", str(LABEL_SECONDS)]
+        command.run([*bound, program, "-F", path])
 
 
 def blocks_of(path: str) -> Iterator[bytes]:

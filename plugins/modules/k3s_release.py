@@ -20,6 +20,7 @@ description:
   - Every file is checked before it takes its place, and takes it in one step. A k3s that runs keeps the binary that it was started from;
     nothing
     is restarted here.
+  - Where the node has C(restorecon), the binary gets the SELinux label that the node's policy has for it; a failure of that is no error.
   - C(kubectl), C(crictl) and C(ctr) become links to the binary beside it, unless a file of that name is there or such a program lies
     elsewhere.
   - Archives of images that were brought before and are not wanted any more are removed. k3s imports new ones at its start, and a running
@@ -139,6 +140,7 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import k3s_paths
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_release import (
     PROGRAM_DIRS,
     RECORD,
@@ -168,6 +170,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_release_
     blocks_of,
     drop_drafts,
     free_bytes,
+    label,
     put,
     read_content,
 )
@@ -286,10 +289,12 @@ def place(params: dict[str, Any], wanted: Wanted, web: Web) -> None:
         raise ReleaseError(f"{wanted.path}: {error.strerror or error}; is there room?") from error
 
 
-def apply(params: dict[str, Any], plan: Plan, web: Web) -> None:
+def apply(params: dict[str, Any], plan: Plan, web: Web, command: Command) -> None:
     """Do what is planned; the record is the last, so that an interrupted run begins anew."""
     for each in plan.place:
         place(params, each, web)
+        if each.path == k3s_paths.BINARY:
+            label(command, each.path)
     for each in plan.modes:
         os.chmod(each.path, each.mode)
     for path in plan.remove:
@@ -321,7 +326,7 @@ def release(module: AnsibleModule) -> dict[str, Any]:
         room(plan)
         brought = not needs or params["sources"] is not None
         if plan.changed and brought and not module.check_mode:
-            apply(params, plan, web)
+            apply(params, plan, web, Command(module))
     except ReleaseError as error:
         hint = ELSEWHERE if isinstance(error, FetchError) else ""
         module.fail_json(msg=f"k3s {params['version']}: {error}{hint}")

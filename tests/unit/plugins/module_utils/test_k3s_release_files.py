@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_release_files import (
     BLOCK,
     DRAFT,
@@ -17,6 +18,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_release_
     digest_of,
     drop_drafts,
     free_bytes,
+    label,
     put,
     read_content,
 )
@@ -86,6 +88,46 @@ def test_a_killed_run_leaves_the_former_file_and_the_next_one_tidies_up(tmp_path
     assert len(left) == 1
     assert drop_drafts(str(tmp_path)) == [str(tmp_path / left[0])]
     assert os.listdir(tmp_path) == ["k3s"]
+
+
+class Machine:
+    """A machine that has the programs named, and notes what is run."""
+
+    def __init__(self, *programs: str) -> None:
+        self.programs = programs
+        self.calls: list[str] = []
+
+    def get_bin_path(self, arg: str, _required: bool, _opt_dirs: list[str]) -> str | None:
+        """Return where the program lies."""
+        return f"/sbin/{arg}" if arg in self.programs else None
+
+    def run_command(
+        self, args: list[str], data: str | None, environ_update: dict[str, str]
+    ) -> tuple[int, str, str]:
+        """Note the command and fail."""
+        assert data is None
+        assert environ_update
+        self.calls.append(" ".join(args))
+        return 1, "", "no"
+
+
+@pytest.mark.parametrize(
+    ("programs", "calls"),
+    [
+        pytest.param((), [], id="none"),
+        pytest.param(
+            ("restorecon",),
+            ["timeout --kill-after=5 60 /sbin/restorecon -F /usr/local/bin/k3s"],
+            id="selinux",
+        ),
+    ],
+)
+def test_a_file_is_labelled_where_that_can_be_done(
+    programs: tuple[str, ...], calls: list[str]
+) -> None:
+    machine = Machine(*programs)
+    label(Command(machine), "/usr/local/bin/k3s")
+    assert machine.calls == calls
 
 
 def test_a_directory_that_is_missing_has_no_drafts(tmp_path: Path) -> None:

@@ -101,6 +101,21 @@ def test_what_came_is_put_in_place_and_the_second_run_is_quiet(node: Node, root:
     )
 
 
+@pytest.mark.parametrize(
+    "answer", [(0, "", ""), (255, "", "no such type")], ids=["labelled", "failed"]
+)
+def test_a_new_binary_gets_its_label_once_and_a_failure_of_that_is_none(
+    node: Node, root: Path, answer: tuple[int, str, str]
+) -> None:
+    node.answers("restorecon", answer)
+    node.answers("timeout --kill-after=5 60 restorecon", answer)
+    result = node.run(main, **arguments(files=artifact(), sources=brought(root)))
+    assert (result["changed"], "failed" in result) == (True, False)
+    assert node.calls == [f"timeout --kill-after=5 60 restorecon -F {root}/bin/k3s"]
+    node.run(main, **arguments(files=artifact()))
+    assert len(node.calls) == 1
+
+
 def test_check_mode_changes_nothing_and_shows_the_difference(node: Node, root: Path) -> None:
     result = node.run(main, check=True, **arguments(files=artifact()))
     assert result["changed"] is True
