@@ -21,9 +21,11 @@ options:
       - The settings. V(kind) (V(server) or V(agent)), V(node_name), V(node_address), V(node_interface) and V(api_port) are needed; an agent needs
         V(join_address), the address of a server.
       - A server needs V(cluster_cidr), V(service_cidr), V(node_port_first), V(node_port_last), V(flannel_backend) and V(secrets_encryption).
-      - V(ha), V(tls_sans), V(disable), V(protect_kernel_defaults), V(default_runtime) and V(default_registry_endpoint_enabled) may be left out.
+      - V(ha), V(tls_sans), V(disable), V(protect_kernel_defaults) and V(default_registry_endpoint_enabled) may be left out.
         V(audit) maps arguments of the API server to their values.
-      - V(extra) are the owner's own keys. Of a key that ends in C(-arg) both lists are taken.
+      - V(default_runtime) is taken where V(gpu_vendors), the vendors of the node's GPUs, has it.
+      - V(extra) are the owner's own keys. Of a key that ends in C(-arg) both lists are taken. Of an agent's, those are taken that agents
+        know (k3s pkg/cli/cmds/agent.go); a server with C(bind-address) is refused.
     type: dict
     required: true
 """

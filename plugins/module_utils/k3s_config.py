@@ -47,6 +47,22 @@ OWNERS = {
 }
 #: Keys that this collection relies on as they are.
 FIXED = ("data-dir", "write-kubeconfig", "write-kubeconfig-mode", "docker", "rootless")
+#: Keys that only agents may have. k3s_service asks a server at 127.0.0.1 to replace its token.
+NOT_ON_SERVERS = ("bind-address",)
+#: Further keys that an agent knows. It does not start with any other, while a server leaves out
+#: what it does not know. Source: k3s pkg/cli/cmds/agent.go and docs/cli/agent.md of 1.34.
+AGENT_KEYS = frozenset(
+    (
+        *("debug", "v", "vmodule", "log", "alsologtostderr", "enable-pprof"),
+        *("bind-address", "node-external-ip", "node-internal-dns", "node-external-dns"),
+        *("resolv-conf", "flannel-conf", "flannel-cni-conf", "vpn-auth", "vpn-auth-file"),
+        *("lb-server-port", "disable-apiserver-lb", "with-node-id", "kubelet-arg"),
+        *("kube-proxy-arg", "selinux", "snapshotter", "pause-image", "prefer-bundled-bin"),
+        *("nonroot-devices", "container-runtime-endpoint", "image-service-endpoint"),
+        *("image-credential-provider-bin-dir", "image-credential-provider-config"),
+        "airgap-extra-registry",
+    )
+)
 #: Arguments of the API server that the audit log takes.
 AUDIT_VARIABLES = {
     "audit-log-path": "k3s_audit_log_path",
@@ -96,7 +112,8 @@ def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
         made["flannel-iface"] = settings["node_interface"]
     if settings.get("protect_kernel_defaults"):
         made["protect-kernel-defaults"] = True
-    if settings.get("default_runtime"):
+    # k3s does not start with a runtime that it does not find, and only GPU nodes have the toolkit.
+    if settings.get("default_runtime") in (settings.get("gpu_vendors") or ()):
         made["default-runtime"] = settings["default_runtime"]
     if not _asks_default_registries(settings):
         made["disable-default-registry-endpoint"] = True
@@ -142,10 +159,16 @@ def _names(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _with_extra(made: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration with the owner's own keys; lists of arguments are joined."""
+    """Return the configuration with the owner's own keys; lists of arguments are joined.
+
+    An agent gets those that agents know, so that one k3s_extra_config can serve all nodes.
+    """
     for name, value in (settings.get("extra") or {}).items():
         key = str(name).rstrip("+")
         _refuse_owned(key, made)
+        if settings["kind"] == "agent" and key not in AGENT_KEYS:
+            continue
+        _refuse_on_servers(key, settings["kind"])
         if key.endswith("-arg"):
             mine, yours = made.get(key, []), _arguments(key, value)
             _refuse_audit(mine, yours)
@@ -164,6 +187,15 @@ def _refuse_owned(key: str, made: Mapping[str, Any]) -> None:
     if key in FIXED:
         raise K3sConfigError(
             f"k3s_extra_config has {key}, which this role needs as it is; take it out"
+        )
+
+
+def _refuse_on_servers(key: str, kind: str) -> None:
+    if key in NOT_ON_SERVERS and kind == "server":
+        raise K3sConfigError(
+            f"k3s_extra_config has {key} on a server, expected none there: the server must answer "
+            "at 127.0.0.1, where this role replaces its token; take it out, and keep strangers "
+            "from the API with os_base_firewall: enforce"
         )
 
 

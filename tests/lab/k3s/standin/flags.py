@@ -46,6 +46,7 @@ s snapshotter
 s private-registry
 l airgap-extra-registry
 l node-ip,i
+s bind-address
 l node-external-ip
 l node-internal-dns
 l node-external-dns
@@ -66,7 +67,6 @@ s vpn-auth
 s vpn-auth-file
 """
 _SERVER = """
-s bind-address
 i https-listen-port
 i supervisor-port
 i apiserver-port

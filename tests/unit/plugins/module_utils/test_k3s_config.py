@@ -101,7 +101,27 @@ def test_a_single_server_founds_a_cluster_without_etcd() -> None:
         pytest.param(
             {"protect_kernel_defaults": True}, "protect-kernel-defaults", True, id="hardened"
         ),
-        pytest.param({"default_runtime": "nvidia"}, "default-runtime", "nvidia", id="runtime"),
+        pytest.param(
+            {"default_runtime": "nvidia", "gpu_vendors": ["nvidia", "amd"]},
+            "default-runtime",
+            "nvidia",
+            id="runtime",
+        ),
+        pytest.param(
+            {"default_runtime": "nvidia", "gpu_vendors": ["amd"]},
+            "default-runtime",
+            None,
+            id="runtime-of-other-nodes",
+        ),
+        pytest.param(
+            {"default_runtime": "nvidia"}, "default-runtime", None, id="runtime-without-gpus"
+        ),
+        pytest.param(
+            {"default_runtime": "", "gpu_vendors": ["nvidia"]},
+            "default-runtime",
+            None,
+            id="ordinary-runtime",
+        ),
         pytest.param(
             {"artifact_dir": "/srv/k3s"}, "disable-default-registry-endpoint", True, id="air-gapped"
         ),
@@ -166,6 +186,11 @@ def test_a_setting_becomes_its_key(more: dict[str, Any], key: str, expected: obj
         ),
         pytest.param({"extra": {"data-dir": "/srv"}}, "which this role needs as it is", id="fixed"),
         pytest.param(
+            {"extra": {"bind-address": "198.19.1.11"}},
+            "k3s_extra_config has bind-address on a server, expected none there",
+            id="bound-to-one-address",
+        ),
+        pytest.param(
             {"flannel_backend": "none", "extra": {"disable-network-policy": False}},
             "which k3s_flannel_backend decides",
             id="policies-need-flannel",
@@ -188,6 +213,29 @@ def test_a_setting_becomes_its_key(more: dict[str, Any], key: str, expected: obj
 def test_a_wrong_setting_is_named(more: dict[str, Any], told: str) -> None:
     with pytest.raises(K3sConfigError, match=f".*{told}"):
         config({**SERVER, **more})
+
+
+def test_an_agent_gets_the_owners_keys_that_agents_know() -> None:
+    extra = {
+        "kubelet-arg+": ["max-pods=50"],
+        "bind-address": "198.19.1.12",
+        "debug": True,
+        "etcd-snapshot-retention": 9,
+        "kube-apiserver-arg": ["v=2"],
+        "write-kubeconfig-group": "lab",
+    }
+    made = config({**AGENT, "extra": extra})
+    assert {key: made[key] for key in made if key not in config(AGENT)} == {
+        "kubelet-arg": ["max-pods=50"],
+        "bind-address": "198.19.1.12",
+        "debug": True,
+    }
+
+
+@pytest.mark.parametrize("key", ["tls-san", "data-dir"], ids=["owned", "fixed"])
+def test_a_key_that_is_decided_elsewhere_is_refused_on_agents_too(key: str) -> None:
+    with pytest.raises(K3sConfigError, match=f"k3s_extra_config has {key}"):
+        config({**AGENT, "extra": {key: "x"}})
 
 
 def test_policies_may_be_turned_off_with_flannel() -> None:
