@@ -32,6 +32,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_ch
     is_fatal,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
+    K3S_SERVER,
     Host,
     Inventory,
     Probe,
@@ -241,6 +242,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 {str(group): [str(each) for each in hosts] for group, hosts in groups.items()},
                 [] if profile_problem(args["profiles"]) else args["profiles"],
             ),
+            first_k3s_server=next((str(name) for name in groups.get(K3S_SERVER, ())), ""),
         )
 
     def _when(self, task_vars: Mapping[str, Any], args: Mapping[str, Any]) -> Run:

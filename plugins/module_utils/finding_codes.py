@@ -82,6 +82,7 @@ KNOWN = frozenset(
         "k3s-artifact-unpinned",
         "k3s-artifact-unverified",
         "k3s-artifact-version",
+        "k3s-first-server-new",
         "k3s-foreign",
         "k3s-label",
         "k3s-network-differs",

@@ -63,6 +63,8 @@ class Inventory:
     limit: str = ""
     # What the nodes are for: ray, k3s, k3s-ha, management, monitoring, lan (see port_catalogue).
     profiles: frozenset[str] = frozenset({"ray"})
+    # Groups keep an order of their own, and the first k3s server founds the cluster.
+    first_k3s_server: str = ""
 
     @property
     def nodes(self) -> tuple[Host, ...]:

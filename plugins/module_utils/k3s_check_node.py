@@ -1,7 +1,7 @@
 # Copyright (c) 2026 rackforge contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A k3s on a node that this collection did not put there."""
+"""What a k3s that is on the nodes already has against the inventory."""
 
 from __future__ import annotations
 
@@ -48,3 +48,29 @@ def _foreign(host: Host) -> Optional[Finding]:
         fix=f"take the host out of {K3S_SERVER} and {K3S_AGENT}, or, where nothing of it is needed:"
         f" ansible -i inv.ini -b -m ansible.builtin.command -a /usr/local/bin/{script} {WHERE}",
     )
+
+
+def check_first_server(inventory: Inventory) -> list[Finding]:
+    """Return an error where a first server without k3s would found a cluster beside one."""
+    first = inventory.first_k3s_server
+    servers = {host.name: host for host in probed(inventory) if host.is_in((K3S_SERVER,))}
+    running = [name for name, host in servers.items() if _has_k3s(host)]
+    if first not in servers or first in running or not running:
+        return []
+    return [
+        Finding(
+            Severity.ERROR,
+            "k3s-first-server-new",
+            first,
+            f"{first} stands first in {K3S_SERVER} and has no k3s, while {join_names(running)} "
+            "has. The first one founds a cluster, so there would be two.",
+            seen=f"k3s on {join_names(running)}, none on {first}",
+            expected=f"a server that runs k3s as the first of {K3S_SERVER}; new ones join it",
+            fix=f"move {first} behind {running[0]} in [{K3S_SERVER}]; or, to begin from nothing: "
+            "ansible-playbook -i inv.ini playbooks/reset.yml",
+        )
+    ]
+
+
+def _has_k3s(host: Host) -> bool:
+    return bool(part(system_of(host), "installed").get("k3s"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import Inventory
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_check_node import (
+    check_first_server,
     check_foreign,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.system_check_clock import (
@@ -44,6 +45,7 @@ def check_system(inventory: Inventory) -> list[Finding]:
         *check_platforms(inventory),
         *check_states(inventory),
         *check_foreign(inventory),
+        *check_first_server(inventory),
     ]
     return [
         *for_hosts(per_host, inventory),

@@ -18,20 +18,21 @@ from tests.lab.shell import LabError, warn
 _RAY = "ray_"
 
 
-def as_k3s(text: str, servers: int, variables: Mapping[str, Any]) -> str:
+def as_k3s(text: str, servers: int, variables: Mapping[str, Any], ray: bool = False) -> str:
     """Return an inventory whose first hosts are servers and the others agents.
 
-    Ray's groups and variables go; what else the lab wrote stays.
+    Ray's groups go, and its variables unless ``ray``; what else the lab wrote stays.
     """
     hosts: list[str] = []
     others: list[str] = []
+    replaced = (*variables,) if ray else (_RAY, *variables)
     section = ""
     for row in text.splitlines():
         if row.startswith("["):
             section = row
         elif row and section.startswith(("[ray_", "[k3s_")):
             hosts.append(row)
-        elif row and section == "[all:vars]" and not row.startswith((_RAY, *variables)):
+        elif row and section == "[all:vars]" and not row.startswith(replaced):
             others.append(row)
     rows = [row for row in text.splitlines()[:1] if row.startswith("#")]
     rows += ["[k3s_server]", *hosts[:servers], "", "[k3s_agent]", *hosts[servers:], ""]
@@ -50,12 +51,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--name", required=True, help="which lab")
     parser.add_argument("--servers", type=int, default=1, help="how many nodes are servers")
     parser.add_argument("--version", default=DEFAULT_VERSION)
+    parser.add_argument("--ray", action="store_true", help="keep the variables of Ray")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="more variables")
     args = parser.parse_args(argv)
     try:
         path = state_of(args.name).inventory
         more = dict(entry.split("=", 1) for entry in args.settings)
-        path.write_text(as_k3s(path.read_text(), args.servers, {**inputs(args.version), **more}))
+        given = {**inputs(args.version), **more}
+        path.write_text(as_k3s(path.read_text(), args.servers, given, args.ray))
     except (LabError, OSError, ValueError) as error:
         warn(str(error))
         return 1

@@ -99,7 +99,8 @@ def test_the_api_refuses_a_stranger(server: Any, path: str) -> None:
     )
     with pytest.raises(urllib.error.HTTPError) as refusal:
         opener.open(f"https://{node_address(server)}:6443{path}", timeout=30)
-    assert refusal.value.code in (401, 403)
+    with refusal.value as answer:
+        assert answer.code in (401, 403)
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=KINDS[1:])

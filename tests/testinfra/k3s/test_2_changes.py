@@ -83,7 +83,8 @@ def test_a_taken_port_is_named_with_its_holder(
     try:
         code, said = provision(inventory, tmp_path)
         assert code != 0
-        assert ":6443" in said
+        assert "python3 listens on tcp 6443" in said
+        assert "taker.service" in said
         assert "Traceback" not in said
     finally:
         server.check_output("systemctl stop taker")

@@ -177,3 +177,8 @@ def test_doing_it_again_moves_hosts_between_the_groups() -> None:
         "three ansible_host=198.18.0.13\n\n[k3s_agent]\n\n"
         "[all:vars]\nansible_user=root\nk3s_version=b\n"
     )
+
+
+def test_variables_of_ray_stay_for_a_cluster_that_gets_both() -> None:
+    assert "ray_runtime" not in as_k3s(LAB, 1, {})
+    assert as_k3s(LAB, 1, {}, ray=True).endswith("ansible_user=root\nray_runtime=venv\n")

@@ -1,4 +1,4 @@
-"""Claims about a k3s on a node that this collection did not install."""
+"""Claims about a k3s that is on the nodes already."""
 
 from __future__ import annotations
 
@@ -48,3 +48,52 @@ def test_a_k3s_of_the_owner_is_not_taken_over(unit: str, script: str) -> None:
 )
 def test_any_other_k3s_is_no_finding(group: str, installed: dict[str, Any]) -> None:
     assert codes(group, installed) == []
+
+
+def first_server(*installed: bool | None) -> list[tuple[str, str, str]]:
+    """Return what is said of servers in this order that have k3s, have none, or are silent."""
+    hosts = tuple(
+        Host(
+            f"n{number}",
+            frozenset({"k3s_server"}),
+            probe=Probe(
+                reachable=has is not None,
+                sudo=True,
+                facts={} if has is None else {"system": {"installed": {"k3s": has}}},
+            ),
+        )
+        for number, has in enumerate(installed, start=1)
+    )
+    # The group has an order of its own.
+    found = check_system(Inventory(hosts[::-1], {}, first_k3s_server="n1"))
+    return [
+        (each.severity.value, each.host, each.seen)
+        for each in found
+        if each.code == "k3s-first-server-new"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("installed", "seen"),
+    [
+        pytest.param((False, True, True), "k3s on n3 and n2, none on n1", id="replaced"),
+        pytest.param((False, False, True), "k3s on n3, none on n1", id="one-is-left"),
+    ],
+)
+def test_a_new_first_server_founds_no_second_cluster(
+    installed: tuple[bool, ...], seen: str
+) -> None:
+    assert first_server(*installed) == [("error", "n1", seen)]
+
+
+@pytest.mark.parametrize(
+    "installed",
+    [
+        pytest.param((False, False, False), id="a-new-cluster"),
+        pytest.param((True, True, True), id="all-run"),
+        pytest.param((True, False, True), id="another-joins"),
+        pytest.param((None, True, True), id="the-first-is-silent"),
+    ],
+)
+def test_other_servers_may_found_and_join(installed: tuple[bool | None, ...]) -> None:
+    assert first_server(*installed) == []
