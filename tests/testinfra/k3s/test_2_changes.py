@@ -5,28 +5,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.lab.paths import ROOT
-
-
-def provision(inventory: Path, tmp_path: Path, **variables: Any) -> tuple[int, str]:
-    extra = tmp_path / "extra.yml"
-    extra.write_text(yaml.safe_dump(variables))
-    done = subprocess.run(
-        [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory),
-         "playbooks/provision.yml", "-e", f"@{extra}"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
-    sys.stdout.write(done.stdout[-6000:] + done.stderr[-2000:])
-    return done.returncode, done.stdout + done.stderr
+from tests.testinfra.playbooks import provision
 
 
 def running(nodes: list[Any]) -> list[str]:
@@ -43,48 +29,60 @@ def only_on(host: str, value: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def as_before(inventory: Path, tmp_path: Path) -> Iterator[None]:
+def as_before(inventory: Path) -> Iterator[None]:
     """What the test changes is put back by another run."""
     yield
-    code, _said = provision(inventory, tmp_path)
+    code, _said = provision(inventory)
     assert code == 0
 
 
 @pytest.mark.usefixtures("as_before")
-def test_a_changed_setting_restarts_one_node(
-    inventory: Path, nodes: list[Any], tmp_path: Path
-) -> None:
+def test_a_changed_setting_restarts_one_node(inventory: Path, nodes: list[Any]) -> None:
     before = running(nodes)
     mine = only_on("mol-k3s-n2", {"kubelet-arg": ["max-pods=50"]})
-    code, _said = provision(inventory, tmp_path, k3s_extra_config=mine)
+    code, _said = provision(inventory, k3s_extra_config=mine)
     assert code == 0
     after = running(nodes)
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
 
 
 def test_a_key_of_another_variable_is_refused_with_its_name(
-    inventory: Path, nodes: list[Any], tmp_path: Path
+    inventory: Path, nodes: list[Any]
 ) -> None:
     before = running(nodes)
-    code, said = provision(inventory, tmp_path, k3s_extra_config={"cluster-cidr": "10.9.0.0/16"})
+    code, said = provision(inventory, k3s_extra_config={"cluster-cidr": "10.9.0.0/16"})
     assert code != 0
     assert "k3s_cluster_cidr" in said
     assert running(nodes) == before
 
 
 @pytest.mark.usefixtures("as_before")
-def test_a_taken_port_is_named_with_its_holder(
-    inventory: Path, nodes: list[Any], tmp_path: Path
-) -> None:
+def test_a_taken_port_is_named_with_its_holder(inventory: Path, nodes: list[Any]) -> None:
     server = nodes[0]
     server.check_output("systemctl stop k3s")
     listen = "/usr/bin/python3 -m http.server 6443"
     server.check_output(f"systemd-run --unit=taker {listen}")
     try:
-        code, said = provision(inventory, tmp_path)
+        code, said = provision(inventory)
         assert code != 0
         assert "python3 listens on tcp 6443" in said
         assert "taker.service" in said
         assert "Traceback" not in said
     finally:
         server.check_output("systemctl stop taker")
+
+
+def test_a_new_token_of_servers_restarts_no_agent(inventory: Path, nodes: list[Any]) -> None:
+    before = running(nodes)
+    kept = inventory.parent / "secrets" / inventory.parent.name / "k3s_server_token"
+    new = secrets.token_hex(32)
+    kept.write_text(f"{new}\n")
+    code, said = provision(inventory)
+    assert code == 0
+    assert new not in said
+    after = running(nodes)
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True]
+    assert (
+        nodes[0].check_output("cat /var/lib/rancher/k3s/server/token").endswith(f"::server:{new}")
+    )
+    nodes[0].check_output("k3s kubectl wait node --all --for=condition=Ready --timeout=60s")

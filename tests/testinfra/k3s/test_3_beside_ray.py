@@ -9,14 +9,12 @@ The inventory keeps Ray's groups from here on, so that the removal takes both aw
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.paths import ROOT
+from tests.testinfra.playbooks import changes, ended, provision, start
 from tests.testinfra.ray_cluster import Cluster, node_address
 
 RAY = "\n[ray_head]\nmol-k3s-n1\n\n[ray_worker]\nmol-k3s-n2\n"
@@ -24,14 +22,6 @@ SHARED = ["server-and-head", "agent-and-worker"]
 UNITS = ("k3s", "k3s-agent")
 #: k3s documentation, Requirements: Networking; and what kubelet and its parts keep to themselves.
 PORTS_OF_K3S = {6443, 6444, 10010, *range(10248, 10261), *range(30000, 32768)}
-CHANGED = re.compile(r"^(\S+)\s*: ok=\d+\s+changed=(\d+)", re.MULTILINE)
-
-
-def playbook(inventory: Path, name: str) -> tuple[int, str]:
-    argv = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory), f"playbooks/{name}"]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
-    sys.stdout.write(done.stdout[-6000:] + done.stderr[-2000:])
-    return done.returncode, done.stdout
 
 
 def processes(nodes: list[Any]) -> list[str]:
@@ -60,7 +50,7 @@ def shared(inventory: Path, nodes: list[Any]) -> tuple[int, list[str], list[str]
     pairs = list(zip(nodes[:2], UNITS, strict=True))
     before = [node.check_output(f"{command} {unit}") for node, unit in pairs]
     inventory.write_text(inventory.read_text() + RAY)
-    code, _said = playbook(inventory, "provision.yml")
+    code, _said = provision(inventory)
     return code, before, [node.check_output(f"{command} {unit}") for node, unit in pairs]
 
 
@@ -103,17 +93,15 @@ def test_the_second_run_on_both_changes_and_restarts_nothing(
     inventory: Path, nodes: list[Any]
 ) -> None:
     before = processes(nodes)
-    code, said = playbook(inventory, "provision.yml")
+    code, said = provision(inventory)
     assert code == 0
-    assert dict(CHANGED.findall(said)) == dict.fromkeys(
-        [f"mol-k3s-n{number}" for number in (1, 2, 3)], "0"
-    )
+    assert changes(said) == {}
     assert processes(nodes) == before
 
 
 @pytest.mark.usefixtures("shared")
 def test_status_shows_both(inventory: Path) -> None:
-    code, said = playbook(inventory, "status.yml")
+    code, said = ended(start(inventory, "status.yml"))
     assert code == 0
     assert "Ray" in said
     assert "control-plane" in said

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.lab import k3s
-from tests.lab.paths import ROOT
+from tests.testinfra.playbooks import provision
 
 BINARY, IMAGES = "k3s", "k3s-airgap-images-amd64.tar.gz"
 FAILED = re.compile(r"^(?:fatal|failed): \[", re.MULTILINE)
@@ -27,18 +24,6 @@ def artifacts(tmp_path: Path) -> Path:
     folder = tmp_path / "artifacts"
     shutil.copytree(k3s.release(), folder)
     return folder
-
-
-def provision(inventory: Path, tmp_path: Path, **variables: Any) -> tuple[int, str]:
-    extra = tmp_path / "extra.yml"
-    extra.write_text(yaml.safe_dump(variables))
-    done = subprocess.run(
-        [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory),
-         "playbooks/provision.yml", "-e", f"@{extra}"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
-    sys.stdout.write(done.stdout[-6000:] + done.stderr[-2000:])
-    return done.returncode, done.stdout + done.stderr
 
 
 def state(nodes: list[Any]) -> list[str]:
@@ -52,14 +37,14 @@ def state(nodes: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", [BINARY, IMAGES], ids=["binary", "images"])
 def test_one_flipped_byte_is_found_before_any_node_is_touched(
-    inventory: Path, nodes: list[Any], artifacts: Path, tmp_path: Path, name: str
+    inventory: Path, nodes: list[Any], artifacts: Path, name: str
 ) -> None:
     before = state(nodes)
     path = artifacts / name
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(bytes(raw))
-    code, said = provision(inventory, tmp_path, k3s_artifact_dir=str(artifacts))
+    code, said = provision(inventory, k3s_artifact_dir=str(artifacts))
     assert code != 0
     assert len(FAILED.findall(said)) == 1
     assert str(path) in said or name in said
@@ -68,11 +53,11 @@ def test_one_flipped_byte_is_found_before_any_node_is_touched(
 
 @pytest.mark.parametrize("name", [BINARY, IMAGES], ids=["binary", "images"])
 def test_a_missing_artifact_is_listed_before_any_node_is_touched(
-    inventory: Path, nodes: list[Any], artifacts: Path, tmp_path: Path, name: str
+    inventory: Path, nodes: list[Any], artifacts: Path, name: str
 ) -> None:
     before = state(nodes)
     (artifacts / name).unlink()
-    code, said = provision(inventory, tmp_path, k3s_artifact_dir=str(artifacts))
+    code, said = provision(inventory, k3s_artifact_dir=str(artifacts))
     assert code != 0
     assert len(FAILED.findall(said)) == 1
     assert name in said
@@ -80,29 +65,25 @@ def test_a_missing_artifact_is_listed_before_any_node_is_touched(
     assert state(nodes) == before
 
 
-def test_artifacts_of_another_version_are_named_as_such(
-    inventory: Path, nodes: list[Any], tmp_path: Path
-) -> None:
+def test_artifacts_of_another_version_are_named_as_such(inventory: Path, nodes: list[Any]) -> None:
     before = state(nodes)
     newer = "v1.34.1+k3s1"
     sums = {**k3s.inputs()["k3s_checksums"], **k3s.inputs(newer)["k3s_checksums"]}
-    code, said = provision(
-        inventory, tmp_path, k3s_artifact_dir=str(k3s.release(newer)), k3s_checksums=sums
-    )
+    code, said = provision(inventory, k3s_artifact_dir=str(k3s.release(newer)), k3s_checksums=sums)
     assert code != 0
     assert newer in said
     assert state(nodes) == before
 
 
 def test_a_full_disk_is_one_clear_error_and_leaves_the_service_running(
-    inventory: Path, nodes: list[Any], tmp_path: Path
+    inventory: Path, nodes: list[Any]
 ) -> None:
     agent = nodes[1]
     running = agent.check_output("systemctl show --property=MainPID k3s-agent")
     images = "/var/lib/rancher/k3s/agent/images"
     agent.check_output(f"mount -t tmpfs -o size=4k tmpfs {images}")
     try:
-        code, said = provision(inventory, tmp_path)
+        code, said = provision(inventory)
         assert code != 0
         assert re.search(r"[Nn]o space left|free", said)
         assert "mol-k3s-airgap-n2" in said

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests import lab
-from tests.lab.paths import ROOT
+from tests.testinfra.playbooks import changes, ended, provision, start
 
 LAB = "mol-k3s-ha"
 FIRST, SECOND, THIRD, AGENT = (f"{LAB}-n{number}" for number in (1, 2, 3, 4))
 #: Seconds that k3s has to come to rest after a power cut: 40 s until a node counts as gone.
 SETTLE = 180
-SUMMARY = re.compile(r"^(\S+)\s*: ok=\d+\s+changed=(\d+)", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
@@ -35,25 +32,8 @@ def _all_on(inventory: Path) -> Iterator[None]:
         lab.power_on(f"node{number}", lab=LAB)
 
 
-def playbook(inventory: Path, name: str, *more: str) -> subprocess.Popen[str]:
-    argv = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory), f"playbooks/{name}"]
-    return subprocess.Popen(
-        [*argv, *more], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    said = process.communicate(timeout=900)[0]
-    sys.stdout.write(said[-6000:])
-    return process.returncode, said
-
-
-def provision(inventory: Path) -> tuple[int, str]:
-    return ended(playbook(inventory, "provision.yml"))
-
-
 def reset(inventory: Path, node: str) -> subprocess.Popen[str]:
-    return playbook(inventory, "reset.yml", "-e", "gpu_reset_confirmed=true", "--limit", node)
+    return start(inventory, "reset.yml", "-e", "gpu_reset_confirmed=true", "--limit", node)
 
 
 def wait_for(what: str, holds: Callable[[], bool], seconds: float = SETTLE) -> None:
@@ -124,7 +104,7 @@ def test_a_server_that_dies_while_it_is_removed_is_removed_by_the_next_run(
 
 
 def test_a_server_that_dies_while_it_joins_is_joined_by_the_next_run(inventory: Path) -> None:
-    joining = playbook(inventory, "provision.yml")
+    joining = start(inventory, "provision.yml")
     wait_for("the join has begun", lambda: inside(3, "test -d /var/lib/rancher/k3s/server")[0] == 0)
     lab.power_off("node3", lab=LAB)
     code, said = ended(joining)
@@ -148,8 +128,7 @@ def test_the_run_after_that_changes_nothing_and_restarts_nothing(inventory: Path
     before = processes()
     code, said = provision(inventory)
     assert code == 0
-    counts = {name: int(changed) for name, changed in SUMMARY.findall(said)}
-    assert {name: count for name, count in counts.items() if count} == {}
+    assert changes(said) == {}
     assert processes() == before
 
 

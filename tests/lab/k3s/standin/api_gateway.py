@@ -97,7 +97,7 @@ class Gateway:
                 raise ApiError(503, "ServiceUnavailable", "runtime core not ready")
         elif user != "admin":
             raise ApiError(401, "Unauthorized", "Unauthorized")
-        own = self._local(request)
+        own = self._local(request, user)
         if own is not None:
             return own
         if self._quorum.leading():
@@ -127,7 +127,9 @@ class Gateway:
             raise TypeError("a controller does not watch")
         return answer
 
-    def _local(self, request: Request) -> Optional[Answer]:
+    def _local(self, request: Request, user: str) -> Optional[Answer]:
+        if (request.method, request.path) == ("PUT", f"{PREFIX}token"):
+            return self._supervisor.replace_token(request, user)
         if request.path in ("/livez", "/readyz", "/healthz"):
             if self._quorum.leading() or self._quorum.leader():
                 return Answer(200, "ok", "text/plain")

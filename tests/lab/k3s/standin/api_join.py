@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from . import files, tokens
 from .api_resources import Answer, Request, Resources, Target
 from .objects import Kind, built_in
 from .objects_defaults import not_found
@@ -128,6 +129,25 @@ class Supervisor:
             if path.is_file()
         }
         return Answer(200, {"files": files})
+
+    def replace_token(self, request: Request, user: str) -> Answer:
+        """Have this server, and what starts from its data, take another token from its next start.
+
+        As k3s does it, agents get the new one too unless they have one of their own.
+        """
+        if user != "server":
+            raise ApiError(403, "Forbidden", "forbidden")
+        new = str(request.json().get("newToken") or "")
+        if not new:
+            raise ApiError(400, "BadRequest", "newToken must be specified")
+        password = tokens.parse(new).password
+        agents = self._server_dir / "agent-token"
+        kept = (
+            password if agents.is_symlink() else tokens.parse(agents.read_text().strip()).password
+        )
+        files.write_tokens(self._server_dir, password, kept)
+        files.write(self._server_dir / "db/.passphrase", files.passphrase(password))
+        return Answer(200, "", "text/plain")
 
     def _check_node(self, request: Request) -> str:
         """Return the node's name once its password is right; the first password is kept."""

@@ -142,16 +142,12 @@ def token(argv: Sequence[str]) -> int:
     if command != "rotate":
         print(f"No help topic for '{command}'", file=sys.stderr)
         return 3
-    access, data = _server_access(given)
+    access, _data = _server_access(given)
     new = tokens.parse(given.get("new-token") or secrets.token_hex(16)).password
     try:
         access.request("PUT", "/v1-k3s/token", {"newToken": new})
     except tokens.AnswerError as error:
         raise FatalError(f"failed to rotate token: {error}") from error
-    agent = data / "server/agent-token"
-    kept = new if agent.is_symlink() else tokens.parse(agent.read_text().strip()).password
-    files.write_tokens(data / "server", new, kept)
-    files.write(data / "server/db/.passphrase", files.passphrase(new))
     print("Token rotated, restart k3s nodes with new token")
     return 0
 

@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from tests.lab.k3s.standin import files, tokens
 from tests.lab.k3s.standin.api_resources import Request
 from tests.lab.k3s.standin.api_watch import Stream
 from tests.lab.k3s.standin.controllers_manifests import Manifests
 
 from .conftest import Cluster, Kubelet
 
+#: Below the server's directory: the token of servers, and that of agents.
+TOKENS = ("token", "agent-token")
 SPACE = "/api/v1/namespaces/default"
 APPS = "/apis/apps/v1/namespaces/default"
 Work = Callable[[], None]
@@ -402,3 +405,31 @@ def cluster_key(name: str) -> Any:
     from tests.lab.k3s.standin.store import Key
 
     return Key("", "namespaces", "", name)
+
+
+@pytest.mark.parametrize(
+    ("user", "code"),
+    [
+        pytest.param("server", 200, id="servers"),
+        pytest.param("node", 403, id="agents-not"),
+        pytest.param("", 401, id="strangers-not"),
+    ],
+)
+def test_only_servers_replace_the_token(cluster: Cluster, user: str, code: int) -> None:
+    folder = cluster.server.settings.server_dir
+    files.write(folder / "tls/server-ca.crt", "a certificate")
+    files.write_tokens(folder, "old-password", "password-of-agents")
+    reply = cluster.ask("PUT", "/v1-k3s/token", {"newToken": "new-password"}, user)
+    assert reply.code == code
+    kept = [tokens.parse((folder / name).read_text().strip()).password for name in TOKENS]
+    assert kept == ["new-password" if code == 200 else "old-password", "password-of-agents"]
+
+
+def test_agents_without_a_token_of_their_own_get_the_new_one(cluster: Cluster) -> None:
+    folder = cluster.server.settings.server_dir
+    files.write(folder / "tls/server-ca.crt", "a certificate")
+    files.write_tokens(folder, "old-password", "old-password")
+    cluster.ask("PUT", "/v1-k3s/token", {"newToken": "new-password"}, "server")
+    kept = [tokens.parse((folder / name).read_text().strip()).password for name in TOKENS]
+    assert kept == ["new-password", "new-password"]
+    assert (folder / "db/.passphrase").read_text() == files.passphrase("new-password")
