@@ -3,7 +3,10 @@
 # nodes through tests/lab.
 
 # Scenarios of `make test`, begun in this order, the longest first; each cleans up after itself.
-SCENARIOS ?= lifecycle gpu preflight k3s_ha k3s os_base firewall docker ray_venv convect k3s_airgap nvidia ray rocm ssh default access
+SCENARIOS ?= lifecycle gpu preflight k3s os_base firewall docker ray_venv convect k3s_airgap nvidia ray rocm ssh default access
+
+# Scenarios of `make test-slow`, which is run before a change of what they show is called done.
+SLOW_SCENARIOS ?= k3s_ha
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2
@@ -132,7 +135,11 @@ molecule-%: setup
 	@scripts/scenario $*
 
 .PHONY: test-slow
-test-slow: setup ## Kill runs at 20 task boundaries (half an hour; BOUNDARIES="provision:3,9 reset:5" for some)
+test-slow: setup ## What takes too long for every change: interruptions, and the scenarios SLOW_SCENARIOS
+	@JOBS=$(JOBS) scripts/run-steps interruptions $(addprefix molecule-,$(SLOW_SCENARIOS))
+
+.PHONY: interruptions
+interruptions: setup ## Kill runs at 20 task boundaries (half an hour; BOUNDARIES="provision:3,9 reset:5" for some)
 	@.venv/bin/python -m tests.slow.interruptions $(if $(BOUNDARIES),--boundaries $(BOUNDARIES))
 
 .PHONY: mesh-soak
