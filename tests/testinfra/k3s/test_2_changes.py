@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from tests.testinfra.playbooks import provision
+
+LABEL = "example.org/kind"
 
 
 def running(nodes: list[Any]) -> list[str]:
@@ -36,14 +39,30 @@ def as_before(inventory: Path) -> Iterator[None]:
     assert code == 0
 
 
+def kinds(server: Any) -> dict[str, str]:
+    """Return the label that the test below gives, by node."""
+    rows = json.loads(server.check_output("k3s kubectl get nodes -o json"))["items"]
+    labels = {row["metadata"]["name"]: row["metadata"]["labels"] for row in rows}
+    return {name: mine[LABEL] for name, mine in labels.items() if LABEL in mine}
+
+
 @pytest.mark.usefixtures("as_before")
-def test_a_changed_setting_restarts_one_node(inventory: Path, nodes: list[Any]) -> None:
+def test_a_changed_setting_restarts_one_node_and_a_label_none(
+    inventory: Path, nodes: list[Any]
+) -> None:
     before = running(nodes)
     mine = only_on("mol-k3s-n2", {"kubelet-arg": ["max-pods=50"]})
-    code, _said = provision(inventory, k3s_extra_config=mine)
+    labels = only_on("mol-k3s-n3", {LABEL: "fast"})
+    code, _said = provision(inventory, k3s_extra_config=mine, k3s_labels=labels)
     assert code == 0
     after = running(nodes)
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
+    assert kinds(nodes[0]) == {"mol-k3s-n3": "fast"}
+
+
+def test_a_label_that_the_inventory_has_no_more_is_gone(nodes: list[Any]) -> None:
+    """The fixture of the test above has run provision.yml without it."""
+    assert kinds(nodes[0]) == {}
 
 
 def test_a_key_of_another_variable_is_refused_with_its_name(
