@@ -79,7 +79,7 @@ JOINER = Situation("k3s-agent.service", "agent", "198.19.1.11:6443", 6443)
 UP = Look("active", "running", 0, None)
 COMING = Look("activating", "start", 0, None)
 CA = replace(COMING, lines=("token CA hash does not match the Cluster CA certificate hash",))
-SILENT = replace(COMING, lines=("connect: connection refused",))
+SILENT = replace(COMING, lines=("dial tcp 198.19.1.11:6443: connect: connection refused",))
 
 
 def wait(looks: list[Look], timeout: float) -> Outcome:
