@@ -15,6 +15,12 @@ from ansible_collections.rackforge.gpu_cluster.plugins.filter.cluster_hosts impo
 from ansible_collections.rackforge.gpu_cluster.plugins.filter.cluster_members import (
     FilterModule as ClusterMembers,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.filter.k3s_config import (
+    FilterModule as K3sConfig,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.filter.k3s_token_prefix import (
+    FilterModule as K3sTokenPrefix,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.filter.ray_reserved_ports import (
     FilterModule as RayReservedPorts,
 )
@@ -119,3 +125,66 @@ def test_what_is_kept_of_the_members_serves_the_other_filters() -> None:
     every = next(rule for rule in rules if rule["name"] == "every node")
     assert (every["interface"], every["sources"]) == ("eth1", ["away"])
     assert "tcp/9077" in every["ports"]
+
+
+AGENT = {
+    "kind": "agent",
+    "node_name": "gpu-02",
+    "node_address": "198.19.1.12",
+    "node_interface": "eth1",
+    "join_address": "198.19.1.11",
+    "api_port": 6443,
+}
+
+
+def test_an_agents_settings_become_the_keys_of_its_file() -> None:
+    assert K3sConfig().filters()["k3s_config"](AGENT) == {
+        "node-name": "gpu-02",
+        "node-ip": "198.19.1.12",
+        "token-file": "/etc/rancher/k3s/token",
+        "server": "https://198.19.1.11:6443",
+        "flannel-iface": "eth1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        pytest.param({"join_address": ""}, "k3s_join_address is empty", id="joins-nobody"),
+        pytest.param(
+            {"extra": {"node-ip": "198.19.1.99"}},
+            "k3s_extra_config has node-ip, which k3s_node_address decides",
+            id="decided-elsewhere",
+        ),
+    ],
+)
+def test_a_setting_that_k3s_cannot_have_reaches_the_user_as_a_sentence(
+    more: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(AnsibleFilterError, match=told):
+        K3sConfig().filters()["k3s_config"]({**AGENT, **more})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(("ab" * 32, "node"), f"K10{'ab' * 32}::node:", id="agent"),
+        pytest.param(("ab" * 32, "server"), f"K10{'ab' * 32}::server:", id="server"),
+        pytest.param(("", "node", True), "K10::node:", id="a-cluster-to-come"),
+    ],
+)
+def test_a_token_begins_with_the_ca_it_trusts(arguments: tuple[Any, ...], expected: str) -> None:
+    assert K3sTokenPrefix().filters()["k3s_token_prefix"](*arguments) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("", "node"), id="none"),
+        pytest.param(("ab" * 31, "node"), id="too-short"),
+        pytest.param(("XY" * 32, "node", True), id="no-digits-not-even-for-check-mode"),
+    ],
+)
+def test_a_token_that_would_trust_anybody_is_refused(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(AnsibleFilterError, match="expected the 64 hexadecimal digits"):
+        K3sTokenPrefix().filters()["k3s_token_prefix"](*arguments)

@@ -11,6 +11,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.secrets impo
     SecretError,
     check_secret,
     ensure_secret,
+    holds_other,
+    replace_secret,
 )
 
 
@@ -103,3 +105,76 @@ def test_the_owners_own_secret_is_taken(tmp_path: Path, permissions: int) -> Non
     path.chmod(permissions)
     check_secret(str(path))
     assert ensure_secret(str(path), 32) is False
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    """Return a secret that is there and closed."""
+    path = tmp_path / "token"
+    path.write_text("old\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("old", False, id="the-same"),
+        pytest.param("old\n", False, id="the-same-with-its-line-end"),
+        pytest.param("new", True, id="another"),
+    ],
+)
+def test_a_value_is_compared_with_what_the_file_holds(
+    token: Path, value: str, expected: bool
+) -> None:
+    assert holds_other(str(token), value) is expected
+    assert token.read_text() == "old\n"
+
+
+def test_a_missing_file_holds_no_value_and_is_not_made_by_asking(tmp_path: Path) -> None:
+    assert holds_other(str(tmp_path / "token"), "new") is True
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_value_takes_the_files_place_closed_and_without_leftovers(token: Path) -> None:
+    assert replace_secret(str(token), "new\n") is True
+    assert (token.read_text(), mode(token)) == ("new", 0o600)
+    assert [each.name for each in token.parent.iterdir()] == ["token"]
+
+
+def test_the_same_value_leaves_the_file_untouched(token: Path) -> None:
+    before = token.stat()
+    assert replace_secret(str(token), "old") is False
+    assert (token.stat().st_ino, token.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_given_value_makes_the_file_and_its_closed_folder(tmp_path: Path) -> None:
+    path = tmp_path / "secrets" / "token"
+    assert replace_secret(str(path), "new") is True
+    assert path.read_text() == "new"
+    assert (mode(path), mode(path.parent)) == (0o600, 0o700)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(" \n", id="only-blanks"),
+        pytest.param("two words", id="two-words"),
+        pytest.param("two\nlines", id="two-lines"),
+    ],
+)
+def test_a_value_that_is_no_word_is_refused_without_being_told(token: Path, value: str) -> None:
+    with pytest.raises(SecretError) as caught:
+        replace_secret(str(token), value)
+    assert str(caught.value) == (
+        "the given value is empty or has white space in it, expected one word"
+    )
+    assert token.read_text() == "old\n"
+
+
+def test_a_file_that_others_can_read_is_not_replaced(token: Path) -> None:
+    token.chmod(0o644)
+    with pytest.raises(SecretError, match="mode is 0644, expected 0600"):
+        replace_secret(str(token), "new")
+    assert token.read_text() == "old\n"
