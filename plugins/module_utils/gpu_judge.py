@@ -8,7 +8,7 @@ Nothing here reads or writes anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
@@ -47,12 +47,15 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model im
 )
 
 
-def judge(node: GpuNode, expected: Expectation, host: str) -> list[Finding]:
+def judge(
+    node: GpuNode, expected: Expectation, host: str, leads: Sequence[str] = ()
+) -> list[Finding]:
     """Return all that is to be said about a node's GPUs, errors first, nothing when all is well.
 
     A finding that another one explains is left out: without a driver no GPU is missing in it.
+    ``leads`` are what a run of provision.yml needs beside ``host``; commands in findings name them.
     """
-    case = Case(node, expected, host)
+    case = Case(node, expected, host, tuple(leads))
     findings = list(judge_presence(case))
     for vendor in case.vendors:
         findings += judge_hardware(case, vendor)

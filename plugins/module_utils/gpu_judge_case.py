@@ -118,6 +118,8 @@ class Case:
     node: GpuNode
     expected: Expectation
     host: str
+    #: Groups or hosts that a run of provision.yml needs beside the node.
+    leads: tuple[str, ...] = ()
 
     @property
     def vendors(self) -> tuple[Vendor, ...]:
@@ -174,8 +176,9 @@ class Case:
         return not answers and lost_line(self.node.kernel_log, gpu.pci_address) is not None
 
     def playbook(self, name: str = "provision.yml") -> str:
-        """Return the command line that runs a playbook on this node, and on the head it needs."""
-        return f"ansible-playbook -i inv.ini playbooks/{name} --limit ray_head,{self.host}"
+        """Return the command line that runs a playbook on this node, and on what it joins."""
+        limit = ",".join([*self.leads, self.host])
+        return f"ansible-playbook -i inv.ini playbooks/{name} --limit {limit}"
 
     def boot(self) -> str:
         """Return the command line that boots this node."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -19,6 +19,15 @@ HEAD = "ray_head"
 WORKER = "ray_worker"
 K3S_SERVER = "k3s_server"
 K3S_AGENT = "k3s_agent"
+
+
+#: Groups whose hosts the other nodes join.
+LEADS = (HEAD, K3S_SERVER)
+
+
+def leads(groups: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the groups that every run of provision.yml needs, of those that have a host."""
+    return [name for name in LEADS if groups.get(name)]
 
 
 @dataclass(frozen=True)

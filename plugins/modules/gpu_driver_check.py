@@ -39,6 +39,12 @@ options:
   host:
     description: The node's name in findings; its own host name when not set.
     type: str
+  leads:
+    description:
+      - Groups or hosts that a run of C(provision.yml) needs beside the node. The commands in findings name them.
+      - When not set, C(ray_head) and C(k3s_server), each where the inventory has a host in it.
+    type: list
+    elements: str
   min_version:
     description:
       - Lowest version of NVIDIA's driver. It counts with as many parts as it has, so V(530) allows 530.30.02, and V(535.104.05) is
@@ -210,6 +216,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_read imp
 ARGUMENTS: dict[str, Any] = {
     "gpu": {"type": "dict"},
     "host": {"type": "str"},
+    "leads": {"type": "list", "elements": "str", "default": []},
     "min_version": {"type": "str", "default": "530"},
     "max_version": {"type": "str", "default": "590"},
     "vendor": {"type": "str", "choices": ["nvidia", "amd"]},
@@ -286,7 +293,7 @@ def main() -> None:
     node, expected = ask_container(
         module, command, read(module, command), expectation(module.params)
     )
-    findings = judge(node, expected, host)
+    findings = judge(node, expected, host, module.params["leads"])
     summary = f"{host}: {plural(len(node.gpus), 'GPU')}, {summarise(findings)}"
     report = render_findings(findings)
     result = {

@@ -29,6 +29,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model im
 ROOT = Path(__file__).parents[4]
 NODES = ROOT / "tests" / "fixtures" / "gpu" / "nodes"
 EXPECTED = Expectation(container=True)
+LEADS = ("ray_head",)
 
 
 def read_node(name: str) -> GpuNode:
@@ -38,7 +39,7 @@ def read_node(name: str) -> GpuNode:
 
 def said(node: GpuNode, expected: Expectation = EXPECTED) -> list[str]:
     """Return severity and code of each finding."""
-    return [f"{each.severity.value} {each.code}" for each in judge(node, expected, "gpu01")]
+    return [f"{each.severity.value} {each.code}" for each in judge(node, expected, "gpu01", LEADS)]
 
 
 # The whole findings with their texts stand beside each node, in findings.json.
@@ -140,7 +141,7 @@ def test_a_node_gets_exactly_its_diagnosis(name: str, diagnosis: list[str]) -> N
 @pytest.mark.parametrize("name", [row[0] for row in DIAGNOSES])
 def test_every_text_is_as_written_down(name: str) -> None:
     mode = "amd" if read_node(name).vendors == (Vendor.AMD,) else "cdi"
-    findings = judge(read_node(name), replace(EXPECTED, container_mode=mode), "gpu01")
+    findings = judge(read_node(name), replace(EXPECTED, container_mode=mode), "gpu01", LEADS)
     texts = [{k: v for k, v in each.to_dict().items() if v and k != "host"} for each in findings]
     assert texts == json.loads((NODES / name / "findings.json").read_text())
 
@@ -156,7 +157,9 @@ def test_every_fixture_says_where_it_comes_from() -> None:
 
 
 def test_every_error_and_warning_names_what_was_seen_expected_and_the_fix() -> None:
-    found = [each for row in DIAGNOSES for each in judge(read_node(row[0]), EXPECTED, "gpu01")]
+    found = [
+        each for row in DIAGNOSES for each in judge(read_node(row[0]), EXPECTED, "gpu01", LEADS)
+    ]
     assert [e.code for e in found if not (e.message and e.seen)] == []
     grave = [each for each in found if each.severity.value != "note"]
     assert [each.code for each in grave if not (each.expected and each.fix)] == []
@@ -274,7 +277,7 @@ def test_sixteen_gpus_without_a_driver_are_one_finding() -> None:
     more = tuple(
         replace(gpu, pci_address=gpu.pci_address.replace("0000", "0001")) for gpu in node.gpus
     )
-    (finding,) = judge(replace(node, gpus=node.gpus + more), EXPECTED, "gpu01")
+    (finding,) = judge(replace(node, gpus=node.gpus + more), EXPECTED, "gpu01", LEADS)
     assert finding.message.startswith("The node has 16 NVIDIA GPUs and no NVIDIA driver.")
 
 
@@ -288,7 +291,7 @@ def test_addresses_that_the_driver_does_not_tell_are_no_missing_gpus() -> None:
 def test_the_order_of_findings_does_not_depend_on_the_order_of_gpus(order: int) -> None:
     node = read_node("h100-hgx-8")
     slow = tuple(replace(gpu, link=replace(gpu.link, width=8)) for gpu in node.gpus)[::order]
-    findings = judge(replace(node, gpus=slow), EXPECTED, "gpu01")
+    findings = judge(replace(node, gpus=slow), EXPECTED, "gpu01", LEADS)
     places = [each.message.split()[1] for each in findings]
     assert places == sorted(places)
     assert len(places) == 8
@@ -343,3 +346,22 @@ def test_garbage_for_a_version_is_a_finding_and_no_crash(text: str) -> None:
         "warning driver-version-unreadable",
         "warning toolkit-version-unreadable",
     ]
+
+
+@pytest.mark.parametrize(
+    ("leads", "limit"),
+    [
+        pytest.param(("ray_head",), "ray_head,gpu01", id="ray"),
+        pytest.param(("k3s_server",), "k3s_server,gpu01", id="k3s"),
+        pytest.param(("ray_head", "k3s_server"), "ray_head,k3s_server,gpu01", id="both"),
+        pytest.param((), "gpu01", id="neither"),
+    ],
+)
+def test_a_command_names_the_groups_that_the_inventory_has(
+    leads: tuple[str, ...], limit: str
+) -> None:
+    (finding,) = judge(read_node("held-by-nouveau"), EXPECTED, "gpu01", leads)
+    assert finding.fix == (
+        f"ansible-playbook -i inv.ini playbooks/provision.yml --limit {limit}   (it keeps the "
+        "module from loading; then boot the node)"
+    )

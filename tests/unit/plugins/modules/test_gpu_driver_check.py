@@ -169,3 +169,11 @@ def test_facts_that_are_none_are_refused_without_a_traceback(
         "The option gpu is not what gpu_info returns as ansible_facts.gpu: "
     )
     assert "Leave it out to have the node read" in result["msg"]
+
+
+def test_a_command_names_what_the_node_joins(node: Node) -> None:
+    result = node.run(
+        main, gpu=facts("held-by-nouveau"), host="gpu01", leads=["k3s_server"], fail_on="never"
+    )
+    (finding,) = result["findings"]
+    assert "--limit k3s_server,gpu01 " in finding["fix"]
