@@ -89,8 +89,8 @@ def is_fatal(finding: Finding, inventory: Inventory, tolerate_unreachable: bool 
     """
     if finding.severity is not Severity.ERROR:
         return False
-    needed = {host.name for host in (*inventory.heads, *inventory.k3s_servers)}
-    worker_is_away = finding.code in UNREACHABLE_CODES and finding.host not in needed
+    needed = finding.host in inventory.needed_names
+    worker_is_away = finding.code in UNREACHABLE_CODES and not needed
     return not (tolerate_unreachable and worker_is_away)
 
 
@@ -226,7 +226,7 @@ def _misspelt_group(inventory: Inventory, name: str) -> Optional[Finding]:
 
 
 def check_limit(inventory: Inventory) -> list[Finding]:
-    """Return findings when --limit leaves out the head, or all servers of k3s.
+    """Return findings when --limit leaves out the head, or the server of k3s that others join.
 
     Every node must learn their address.
     """
@@ -236,9 +236,10 @@ def check_limit(inventory: Inventory) -> list[Finding]:
         if not host.in_play
     ]
     servers = inventory.k3s_servers
-    if servers and not any(host.in_play for host in servers):
+    first = [host for host in servers if host.name == inventory.first_k3s_server] or servers
+    if first and not any(host.in_play for host in first):
         findings.append(
-            _outside_limit(inventory, servers[0], "k3s-server-outside-limit", "k3s server")
+            _outside_limit(inventory, first[0], "k3s-server-outside-limit", "k3s server")
         )
     return findings
 
@@ -252,8 +253,17 @@ def _outside_limit(inventory: Inventory, host: Host, code: str, what: str) -> Fi
         message=f"--limit leaves out the {what} {host.name}, which every node depends on.",
         seen=f"--limit {inventory.limit}" if inventory.limit else f"a play without the {what}",
         expected=f"a limit that includes the {what}",
-        fix=f"--limit '{inventory.limit or 'HOSTS'},{host.name}'",
+        fix=_limit_with(host.name, inventory.limit or "HOSTS"),
     )
+
+
+def _limit_with(name: str, limit: str) -> str:
+    """Return the option that lets a host in; what a limit excludes, no name in it brings back."""
+    patterns = [each for each in limit.split(",") if each.strip() != f"!{name}"]
+    if all(each.startswith("!") for each in patterns):
+        kept = ",".join(patterns)
+        return f"--limit '{kept}'" if kept else "the same command without --limit"
+    return f"--limit '{','.join([*patterns, name])}'"
 
 
 def check_values(inventory: Inventory) -> list[Finding]:

@@ -89,3 +89,8 @@ class Inventory:
     def k3s_servers(self) -> tuple[Host, ...]:
         """Return the hosts of the group of k3s servers."""
         return tuple(host for host in self.hosts if K3S_SERVER in host.groups)
+
+    @property
+    def needed_names(self) -> frozenset[str]:
+        """Return the hosts without which no run goes on: the others join them."""
+        return frozenset(host.name for host in (*self.heads, *self.k3s_servers))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
@@ -24,6 +25,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_network
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.probe_reason import (
     MINIMUM_PYTHON,
+    UNREACHABLE_CODES,
     Target,
     python_too_old,
 )
@@ -34,7 +36,7 @@ def check_probes(inventory: Inventory) -> list[Finding]:
     findings: list[Finding] = []
     for host in inventory.nodes:
         if host.probe is not None:
-            findings.extend(host.probe.findings)
+            findings.extend(_with_a_way_out(inventory, each) for each in host.probe.findings)
         elif host.in_play:
             findings.append(
                 Finding(
@@ -48,6 +50,15 @@ def check_probes(inventory: Inventory) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _with_a_way_out(inventory: Inventory, finding: Finding) -> Finding:
+    """Return the finding, with the limit that goes on without a node that can be done without."""
+    if finding.code not in UNREACHABLE_CODES or finding.host in inventory.needed_names:
+        return finding
+    limit = ",".join([*([inventory.limit] if inventory.limit else []), f"!{finding.host}"])
+    way_out = f"(or go on without {finding.host}: --limit '{limit}')"
+    return replace(finding, fix=f"{finding.fix}   {way_out}" if finding.fix else way_out)
 
 
 def check_nodes(inventory: Inventory) -> list[Finding]:

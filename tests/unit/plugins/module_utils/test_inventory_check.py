@@ -32,7 +32,7 @@ INPUTS = {
     "ray_runtime": Input("ray_runtime", choices=("container", "venv")),
 }
 
-AWAY = Finding(Severity.ERROR, "unreachable", "w1", "w1 could not be reached.")
+AWAY = Finding(Severity.ERROR, "unreachable", "w1", "w1 could not be reached.", fix="ssh w1 true")
 
 
 def facts(number: int, **other: Any) -> dict[str, Any]:
@@ -244,6 +244,17 @@ K3S = frozenset({"k3s"})
             id="some-server-is-within-the-limit",
         ),
         pytest.param(
+            inventory(
+                host("s1", "k3s_server", in_play=False),
+                *SERVERS[1:],
+                profiles=K3S,
+                limit="!s1",
+                first_k3s_server="s1",
+            ),
+            [("error", "s1", "k3s-server-outside-limit", "the same command without --limit")],
+            id="the-first-server-left-out-by-limit",
+        ),
+        pytest.param(
             inventory(SERVERS[0], host("g9", "k3s_agents"), profiles=K3S),
             [
                 ("warning", "inventory", "group-misspelt", "[k3s_agent]"),
@@ -423,7 +434,7 @@ def problem(code: str) -> dict[str, str]:
         ),
         pytest.param(
             host("w1", "ray_worker", probe=Probe(findings=(AWAY,))),
-            [("error", "w1", "unreachable", "")],
+            [("error", "w1", "unreachable", f"{AWAY.fix}   (or go on without w1: --limit '!w1')")],
             id="unreachable",
         ),
         pytest.param(
@@ -498,6 +509,53 @@ def test_everything_is_found_in_one_pass() -> None:
 )
 def test_what_stops_a_run(finding: Finding, tolerate: bool, expected: bool) -> None:
     assert is_fatal(finding, inventory(HEAD, WORKER), tolerate) is expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        pytest.param("", "--limit 'HOSTS,h1'", id="none"),
+        pytest.param("w1,w2", "--limit 'w1,w2,h1'", id="others"),
+        pytest.param("!h1", "the same command without --limit", id="all-but-the-head"),
+        pytest.param("!h1,!w2", "--limit '!w2'", id="all-but-the-head-and-another"),
+        pytest.param("w1,!h1", "--limit 'w1,h1'", id="others-and-not-the-head"),
+    ],
+)
+def test_the_way_back_into_the_limit_lets_the_head_in(limit: str, expected: str) -> None:
+    given = inventory(host("h1", "ray_head", in_play=False), WORKER, limit=limit)
+    assert [fix for _severity, _host, _code, fix in brief(given)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "expected"),
+    [
+        pytest.param("s1", "", "ssh s1 true", id="first-server"),
+        pytest.param("s2", "", "ssh s2 true", id="another-server"),
+        pytest.param("a1", "", "ssh a1 true   (or go on without a1: --limit '!a1')", id="agent"),
+        pytest.param(
+            "a1",
+            "k3s_server,a1,a2",
+            "ssh a1 true   (or go on without a1: --limit 'k3s_server,a1,a2,!a1')",
+            id="agent-within-a-limit",
+        ),
+    ],
+)
+def test_only_a_node_that_nobody_joins_may_be_left_out(
+    name: str, limit: str, expected: str
+) -> None:
+    away = Finding(Severity.ERROR, "unreachable", name, "M.", fix=f"ssh {name} true")
+    members = [
+        ("s1", "k3s_server"),
+        ("s2", "k3s_server"),
+        ("s3", "k3s_server"),
+        ("a1", "k3s_agent"),
+    ]
+    hosts = [
+        host(each, group, probe=Probe(findings=(away,)) if each == name else Probe(reachable=True))
+        for each, group in members
+    ]
+    given = inventory(*hosts, profiles=K3S, first_k3s_server="s1", limit=limit)
+    assert [fix for _severity, at, _code, fix in brief(given) if at == name] == [expected]
 
 
 @pytest.mark.parametrize(
