@@ -19,6 +19,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifest
     ManifestError,
     ref_of,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_files import (
+    folders_of,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.k3s_manifests import (
     Loader,
     check_objects,
@@ -62,9 +65,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _manifests(self, variables: Result) -> list[Manifest]:
         """Return all manifests; ManifestError names the first that is wrong."""
-        folders = [
-            str(variables[key]) for key in ("inventory_dir", "playbook_dir") if variables.get(key)
-        ]
+        folders = folders_of(variables)
         loader = Loader(
             lambda path: find_below(path, folders),
             lambda path, more: self._rendered(path, {**variables, **more}),

@@ -31,8 +31,8 @@ def missing_file(variable: str, value: str, looked_at: Sequence[str]) -> Finding
         INVENTORY,
         f"{variable} names a file that is not on this machine.",
         seen=f"{variable}={value}; no file at {', '.join(looked_at)}",
-        expected="a file that can be read; a relative path begins beside the inventory, or where"
-        " you run the command",
+        expected="a file that can be read; a relative path begins beside the inventory, beside"
+        " the playbook, or where you run the command",
         fix=f"{variable}=PATH, or without it where nothing of it is wanted",
         variable=variable,
     )

@@ -53,7 +53,7 @@ options:
         description:
           - A file or a folder on the control node. Of a folder all files ending in C(.yaml), C(.yml) or C(.json) are taken, by name.
           - A file whose name ends in C(.j2) as well is rendered as a template first, with the play's variables.
-          - A relative path is looked for beside the inventory, then beside the playbook.
+          - A relative path is looked for beside the inventory, then beside the playbook, then where the command is run.
           - Exactly one of O(manifests[].src), O(manifests[].content) and O(manifests[].definition) is needed.
         type: str
       content:

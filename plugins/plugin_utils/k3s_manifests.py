@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 import yaml
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifests import (
@@ -21,6 +21,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifest
     check_names,
     ref_of,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_files import locate
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _TEMPLATE = ".j2"
@@ -313,12 +314,10 @@ def pack(manifests: Iterable[Manifest]) -> str:
 
 def find_below(path: str, folders: Sequence[str]) -> str:
     """Return where a file or folder of the control node is; ManifestError names all places."""
-    path = os.path.expanduser(path)
-    places = [path] if os.path.isabs(path) else [os.path.join(each, path) for each in folders]
-    found: Optional[str] = next((each for each in places if os.path.exists(each)), None)
+    found, looked_at = locate(path, folders)
     if found is None:
         raise ManifestError(
-            f"{path} is not on the control node, looked for at {' and '.join(places)}; "
+            f"{path} is not on the control node, looked for at {' and '.join(looked_at)}; "
             "put it there or correct the path"
         )
     return found

@@ -199,8 +199,8 @@ PLAYBOOK_INPUTS = (
         "jhub_config_path",
         Kind.FILE,
         meaning="Values of JupyterHub's Helm chart, a file on the control node, as the ConvectHub "
-        "document writes it; a relative path begins beside the inventory, or where the command is "
-        "run. JupyterHub is installed when it is set.",
+        "document writes it; a relative path begins beside the inventory, beside the playbook, or "
+        "where the command is run. JupyterHub is installed when it is set.",
     ),
     Input(
         "monitoring_vminsert_port",
@@ -314,6 +314,8 @@ _KINDS = {
     "list": Kind.LIST,
     "dict": Kind.DICT,
 }
+#: Options of roles that name a file of the control node which must be there.
+_FILES = frozenset({"k3s_jupyterhub_config_path", "k3s_jupyterhub_chart_file"})
 
 
 def inputs_of_specs(specs: Iterable[Mapping[str, Any]]) -> dict[str, Input]:
@@ -332,7 +334,7 @@ def input_of_option(name: str, option: Mapping[str, Any]) -> Input:
     choices = option.get("choices") or ()
     return Input(
         name=name,
-        kind=_KINDS.get(kind, Kind.TEXT),
+        kind=Kind.FILE if name in _FILES else _KINDS.get(kind, Kind.TEXT),
         choices=() if kind == "bool" else tuple(str(choice) for choice in choices),
         items=items_of(option) if kind == "list" else (),
     )

@@ -11,7 +11,14 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_mo
     Host,
     Inventory,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_files import check_files
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifests import (
+    ManifestError,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_files import (
+    check_files,
+    folders_of,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.k3s_manifests import find_below
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
     load_inputs,
 )
@@ -72,5 +79,44 @@ def test_a_path_from_home_is_no_path_of_the_inventory(monkeypatch: pytest.Monkey
     assert places("~/hub.yaml", ["/srv"]) == ["/home/ops/hub.yaml"]
 
 
-def test_the_documents_input_names_a_file() -> None:
-    assert load_inputs()["jhub_config_path"].kind is Kind.FILE
+@pytest.mark.parametrize(
+    "name", ["jhub_config_path", "k3s_jupyterhub_config_path", "k3s_jupyterhub_chart_file"]
+)
+def test_the_inputs_of_jupyterhub_name_files(name: str) -> None:
+    assert load_inputs()[name].kind is Kind.FILE
+
+
+@pytest.mark.parametrize(
+    "places_with_file",
+    [
+        pytest.param(["inventory", "playbook", "work"], id="inventory-first"),
+        pytest.param(["playbook", "work"], id="then-the-playbook"),
+        pytest.param(["work"], id="then-where-the-command-is-run"),
+        pytest.param([], id="nowhere"),
+    ],
+)
+def test_preflight_and_the_deployment_find_the_same_file(
+    desk: Path, places_with_file: list[str]
+) -> None:
+    variables = {"inventory_dir": str(desk), "playbook_dir": str(desk.parent / "playbook")}
+    (desk.parent / "playbook").mkdir()
+    for name in places_with_file:
+        (desk.parent / name / "hub.yaml").write_text(f"from: {name}\n")
+    host = Host("n1", frozenset({"k3s_server"}), values={"jhub": "hub.yaml"})
+    missing = check_files(Inventory((host,), INPUTS), {"n1": variables})
+    if not places_with_file:
+        assert [each.code for each in missing] == ["file-missing"]
+        with pytest.raises(ManifestError, match=r"hub\.yaml is not on the control node"):
+            find_below("hub.yaml", folders_of(variables))
+        return
+    assert missing == []
+    found = find_below("hub.yaml", folders_of(variables))
+    assert Path(found).read_text() == f"from: {places_with_file[0]}\n"
+
+
+def test_what_lies_first_is_judged_even_when_a_file_lies_further_on(desk: Path) -> None:
+    (desk / "hub.yaml").mkdir()
+    (desk.parent / "work" / "hub.yaml").touch()
+    assert codes("hub.yaml", desk) == [
+        ("file-missing", f"jhub=hub.yaml; no file at {desk}/hub.yaml")
+    ]
