@@ -12,8 +12,10 @@ short_description: The manifest that moves the ports of k3s's ingress
 version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
-  - k3s brings Traefik as a chart. A HelmChartConfig changes its values (k3s documentation, Helm); the ports stand at C(ports.web.exposedPort) and
-    C(ports.websecure.exposedPort) in the chart (traefik-helm-chart, values.yaml; the same names in all charts that k3s 1.22 to 1.35 brought).
+  - k3s brings Traefik as a chart, and a HelmChartConfig of the same name changes the chart's values (k3s documentation, Helm).
+  - It sets C(ports.web.exposedPort) and C(ports.websecure.exposedPort). These are names of the C(values.yaml) of Traefik's chart
+    (traefik-helm-chart); k3s's documentation (Networking Services) refers to the one in the version that comes with each k3s.
+  - They were not tried with the chart of each k3s. C(k3s kubectl -n kube-system get service traefik) shows the ports that the ingress has.
   - Nothing is needed where the ports are those of the chart, or where Traefik is switched off.
 positional: _input, https, disabled
 options:
