@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import node_system
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_system import read_system
@@ -254,6 +255,7 @@ def test_user_before_sudo_is_the_login_user(
     assert read(host, root)["login"] is None
 
 
+ROLE = Path(__file__).parents[4] / "roles" / "k3s"
 AGENT = "/etc/systemd/system/k3s-agent.service"
 
 
@@ -281,3 +283,19 @@ def test_what_is_installed_is_known_by_its_unit(
 ) -> None:
     write(root, f"etc/systemd/system/{unit}.service", text)
     assert read(host, root)["installed"] == expected
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("server", "k3s"), ("agent", "k3s-agent")])
+def test_the_units_that_the_role_k3s_writes_are_known_as_ours(
+    host: ScriptHost, root: Path, kind: str, unit: str
+) -> None:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
+        undefined=jinja2.ChainableUndefined,
+        autoescape=False,  # noqa: S701 a unit is no HTML
+    )
+    templates.filters["bool"] = bool
+    text = templates.get_template("k3s.service.j2").render(k3s_kind=kind)
+    assert f" {kind}\n" in text
+    write(root, f"etc/systemd/system/{unit}.service", text)
+    assert read(host, root)["installed"] == {"ray": False, "k3s": True, "k3s_foreign": []}
