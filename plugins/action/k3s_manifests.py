@@ -17,6 +17,7 @@ from ansible.utils.display import Display
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifests import (
     Manifest,
     ManifestError,
+    pack,
     ref_of,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_files import (
@@ -26,7 +27,6 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.k3s_manifest
     Loader,
     check_objects,
     find_below,
-    pack,
     read,
 )
 

@@ -11,9 +11,11 @@ knows what to delete. Nothing here reads or writes anything.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -258,3 +260,17 @@ def as_list(objects: Iterable[ObjectRef]) -> str:
     """Return the objects as kubectl reads them from its standard input."""
     items = [each.to_dict() for each in objects]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def pack(manifests: Iterable[Manifest]) -> str:
+    """Return the texts by name as one word, which no log shows and no other text contains."""
+    texts = {manifest.name: manifest.text for manifest in manifests}
+    return base64.b64encode(zlib.compress(json.dumps(texts).encode())).decode()
+
+
+def unpack(contents: str) -> dict[str, str]:
+    """Return the texts by name, as ``pack`` made one word of them."""
+    if not contents:
+        return {}
+    texts: dict[str, str] = json.loads(zlib.decompress(base64.b64decode(contents)))
+    return texts

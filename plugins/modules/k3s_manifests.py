@@ -232,10 +232,6 @@ before:
   sample: {}
 """
 
-import base64
-import json
-import os
-import time
 import zlib
 from typing import Any
 
@@ -247,29 +243,17 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_kubectl 
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifests import (
     FOLDER,
-    MODE,
-    Change,
-    Manifest,
     ManifestError,
-    ObjectRef,
-    addon_name,
-    check_names,
-    checksum,
-    file_text,
     plan_files,
     ref_of,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_paths import KUBECONFIG
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_rollout import Progress
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_rollout_look import Rollout
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import (
-    place_text,
-    read_text,
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifests_server import (
+    ManifestServer,
+    read_folder,
+    wanted_manifests,
 )
-
-POLL_SECONDS = 2.0
-#: Seconds that deleting the objects of one manifest may take; charts are uninstalled by a job.
-DELETE_SECONDS = 120
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_paths import KUBECONFIG
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_rollout_look import Rollout
 
 ARGUMENTS = {
     "group": {"type": "str", "required": True},
@@ -284,103 +268,12 @@ ARGUMENTS = {
 }
 
 
-def unpack(contents: str) -> dict[str, str]:
-    """Return the texts by name, as the control node packed them."""
-    if not contents:
-        return {}
-    texts: dict[str, str] = json.loads(zlib.decompress(base64.b64decode(contents)))
-    return texts
-
-
-def wanted_manifests(params: dict[str, Any]) -> list[Manifest]:
-    """Return the manifests of the arguments."""
-    texts = unpack(params["contents"])
-    check_names(file["name"] for file in params["files"])
-    return [
-        Manifest(
-            file["name"],
-            texts[file["name"]],
-            tuple(map(ref_of, file["objects"])),
-            file.get("order") or 0,
-        )
-        for file in params["files"]
-    ]
-
-
-def read_folder(folder: str) -> dict[str, str]:
-    """Return the texts of all files in the folder by path."""
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return {}
-    paths = [os.path.join(folder, name) for name in names]
-    return {path: read_text(path) or "" for path in paths if os.path.isfile(path)}
-
-
-class Server:
-    """The server whose manifest directory this is."""
-
-    def __init__(self, module: AnsibleModule) -> None:
-        self._module = module
-        self._group = module.params["group"]
-        self.rollout = Rollout(Kubectl(Command(module), module.params["kubeconfig"]))
-
-    def apply(self, changes: list[Change]) -> None:
-        """Write and remove the files; objects go before the file that tells of them."""
-        folder = self._module.params["folder"]
-        if changes and not os.path.isdir(folder):
-            os.makedirs(folder, mode=0o700)
-        for change in changes:
-            if change.after is None:
-                self.rollout.delete(change.goes, DELETE_SECONDS)
-                self.rollout.forget(addon_name(self._group, change.manifest.name))
-                os.unlink(change.path)
-            else:
-                self.rollout.delete(change.goes, DELETE_SECONDS)
-                place_text(self._module, change.path, change.after, MODE)
-
-    def look(
-        self, manifests: list[Manifest], extra: list[ObjectRef], before: dict[str, Any]
-    ) -> list[Progress]:
-        """Return how far everything is; a file that k3s has not applied yet counts too."""
-        applied = self.rollout.applied()
-        waiting = []
-        for manifest in manifests:
-            addon = addon_name(self._group, manifest.name)
-            if applied.get(addon) != checksum(file_text(self._group, manifest)):
-                said = self.rollout.complaint(addon)
-                reason = f"k3s has not applied it yet{': ' + said if said else ''}"
-                waiting.append(Progress(ObjectRef("", "file", "", addon), False, reason))
-        # What an old file left behind must not pass for what the new one asks for.
-        late = {each.ref.name for each in waiting}
-        refs = [
-            each
-            for manifest in manifests
-            if addon_name(self._group, manifest.name) not in late
-            for each in manifest.objects
-        ]
-        return [*waiting, *self.rollout.look([*refs, *([] if waiting else extra)], before)]
-
-    def watch(
-        self,
-        manifests: list[Manifest],
-        extra: list[ObjectRef],
-        before: dict[str, Any],
-        seconds: float,
-    ) -> list[Progress]:
-        """Return the first look at which all is ready, or the last one before the time is over."""
-        started = time.monotonic()
-        while True:
-            seen = self.look(manifests, extra, before)
-            if all(each.ready for each in seen) or time.monotonic() - started >= seconds:
-                return seen
-            time.sleep(POLL_SECONDS)
-
-
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Return the module's result."""
-    params, server = module.params, Server(module)
-    manifests = wanted_manifests(params)
+    params = module.params
+    rollout = Rollout(Kubectl(Command(module), params["kubeconfig"]))
+    server = ManifestServer(module, rollout, params["folder"], params["group"])
+    manifests = wanted_manifests(params["files"], params["contents"])
     files = params["files"][: params["count"]]
     extra = [ref_of(each) for file in files for each in file.get("wait_for") or []]
     changes = plan_files(
@@ -396,7 +289,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         changing = [each for each in changes if each.after is not None]
         if not before and changing:
             refs = [ref for each in changing for ref in each.manifest.objects]
-            before = server.rollout.charts(refs)
+            before = rollout.charts(refs)
         server.apply(changes)
         if params["wait"] and written:
             seen = server.watch(written, extra, before, params["slice"])

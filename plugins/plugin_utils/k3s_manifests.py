@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -304,12 +302,6 @@ def check_objects(manifests: Sequence[Manifest]) -> None:
             other = owner.setdefault(ref, manifest.name)
             if other != manifest.name or manifest.objects.count(ref) > 1:
                 raise ManifestError(f"{ref} is in {other} and in {manifest.name}, expected once")
-
-
-def pack(manifests: Iterable[Manifest]) -> str:
-    """Return the texts by name as one word, which no log shows and no other text contains."""
-    texts = {manifest.name: manifest.text for manifest in manifests}
-    return base64.b64encode(zlib.compress(json.dumps(texts).encode())).decode()
 
 
 def find_below(path: str, folders: Sequence[str]) -> str:

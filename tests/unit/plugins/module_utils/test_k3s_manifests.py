@@ -10,9 +10,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifest
     check_names,
     file_path,
     file_text,
+    pack,
     plan_files,
     read_label,
     ref_of,
+    unpack,
 )
 
 FOLDER = "/manifests"
@@ -166,3 +168,15 @@ def test_a_name_that_makes_no_file_is_refused(names: list[str], words: str) -> N
 def test_an_object_without_identity_is_refused(item: dict[str, object], missing: str) -> None:
     with pytest.raises(ManifestError, match=missing):
         ref_of(item)
+
+
+def test_texts_travel_as_one_word_that_shows_none_of_them() -> None:
+    word = pack([manifest("web", text="password: häger\n"), manifest("b", text="---\n")])
+    assert word.isascii()
+    assert word.split() == [word]
+    assert "password" not in word
+    assert unpack(word) == {"web": "password: häger\n", "b": "---\n"}
+
+
+def test_nothing_was_packed_where_there_is_no_word() -> None:
+    assert unpack("") == {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import k3s_manifests_server
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_manifests import checksum
 from ansible_collections.rackforge.gpu_cluster.plugins.modules import k3s_manifests
 
@@ -53,7 +54,7 @@ def applied(folder: Path, *names: str) -> tuple[int, str, str]:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(k3s_manifests, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(k3s_manifests_server, "POLL_SECONDS", 0.0)
 
 
 def run(node: Node, folder: Path, **more: Any) -> Any:
