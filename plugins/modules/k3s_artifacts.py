@@ -18,16 +18,8 @@ description:
   - A problem is a finding, never a failure of the task, and all are found in one pass. Each says what to type to fetch the files.
   - A binary is never run. Its version is read from it as text, so that artifacts of other architectures can be judged too.
   - Of the three forms of the archive of images one is enough; C(tar.zst) is preferred to C(tar.gz), and that to C(tar).
-attributes:
-  check_mode:
-    support: full
-    description: Only reads, so it does the same in check mode.
-  diff_mode:
-    support: N/A
-    description: Changes nothing, so there is nothing to compare.
-  idempotent:
-    support: N/A
-    description: Changes nothing.
+extends_documentation_fragment:
+  - rackforge.gpu_cluster.attributes.read_only
 options:
   directory:
     description:
