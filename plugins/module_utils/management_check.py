@@ -154,7 +154,8 @@ def _nodes(cluster: Cluster) -> Iterator[Finding]:
                 "The host is in k3s_agent and the cluster does not know it.",
                 f"no node {worker.name}",
                 "a node of the cluster",
-                f"ansible-playbook -i <inventory> provision.yml --limit {worker.host},k3s_server",
+                # No limit: where Ray is beside k3s, its head must be within one as well.
+                "ansible-playbook -i <inventory> provision.yml",
             )
     for node in cluster.nodes:
         if not node.get("ready"):
