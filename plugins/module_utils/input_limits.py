@@ -45,6 +45,7 @@ KINDS = {
     "cluster_developer_addresses": Kind.LIST,
     "cluster_no_proxy": Kind.LIST,
     "cluster_reboot_batch": Kind.BATCH,
+    "k3s_upgrade_batch": Kind.BATCH,
     "k3s_cluster_cidr": Kind.SUBNET,
     "k3s_node_name": Kind.NODE_NAME,
     "k3s_service_cidr": Kind.SUBNET,

@@ -15,6 +15,8 @@ KUBECONFIG = f"{CONFIG_DIR}/k3s.yaml"
 TOKEN = f"{CONFIG_DIR}/token"
 #: What agents join with, as servers are told it (0600).
 AGENT_TOKEN = f"{CONFIG_DIR}/agent-token"
+#: What a node shows for its name; k3s makes it when the node joins.
+NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105 - a path
 
 DATA_DIR = "/var/lib/rancher/k3s"
 IMAGES_DIR = f"{DATA_DIR}/agent/images"

@@ -162,6 +162,20 @@ def needs_by_directory(plan: Plan) -> dict[str, int]:
     return found
 
 
+def not_replaced(version: str, running: str, joined: bool) -> str:
+    """Return why the release of a node that has joined a cluster stays, nothing where it need not.
+
+    ``running`` is empty for a binary whose version is not known: it is damaged, and made good.
+    """
+    if not joined or running in ("", version):
+        return ""
+    return (
+        f"the node runs {running} in a cluster, and another version is only brought once its pods "
+        "have been moved away; run playbooks/k3s_upgrade.yml, or set k3s_version back to "
+        f"{running}. Nothing was changed"
+    )
+
+
 def difference(plan: Plan, version_before: str) -> dict[str, str]:
     """Return both sides of a diff: versions, and the files that come and go."""
     come = {each.path: each.sha256 for each in plan.place}

@@ -81,6 +81,11 @@ options:
     description: Variables that name a proxy (C(HTTP_PROXY), C(HTTPS_PROXY), C(NO_PROXY)); others are not looked at.
     type: dict
     default: {}
+  replace:
+    description: Whether another version takes the place of the one with which the node has joined a cluster. V(false) refuses that, since
+      k3s and every pod's network restart with it.
+    type: bool
+    default: true
   files:
     description: What the node is to have; filled in by the control node's half.
     type: dict
@@ -151,6 +156,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_release 
     difference,
     link_seen,
     needs_by_directory,
+    not_replaced,
     parse_record,
     plan_release,
     too_large,
@@ -260,9 +266,13 @@ def room(plan: Plan) -> None:
         device = os.stat(nearest).st_dev
         needs[device] = (nearest, needs.get(device, ("", 0, 0))[1] + size, free)
     for nearest, needed, free in needs.values():
-        wrong = too_large(needed, nearest, free)
-        if wrong:
-            raise ReleaseError(wrong)
+        refuse(too_large(needed, nearest, free))
+
+
+def refuse(reason: str) -> None:
+    """Raise ReleaseError where there is a reason."""
+    if reason:
+        raise ReleaseError(reason)
 
 
 def place(params: dict[str, Any], wanted: Wanted, web: Web) -> None:
@@ -319,6 +329,9 @@ def release(module: AnsibleModule) -> dict[str, Any]:
         paths = {*record.files, *(each.path for each in wanted)}
         seen = {path: node.seen(path) for path in paths}
         plan = plan_release(params["version"], wanted, seen, read_links(), record)
+        if not params["replace"]:
+            joined = os.path.exists(k3s_paths.NODE_PASSWORD)
+            refuse(not_replaced(params["version"], node.version(record), joined))
         needs = [each.name for each in plan.place] if params["files"] else []
         if not module.check_mode:
             for path in {os.path.dirname(path) for path in (*paths, RECORD)}:
@@ -360,6 +373,7 @@ def main() -> None:
             },
             "timeout": {"type": "int", "default": 1800},
             "environment": {"type": "dict", "default": {}, "no_log": True},
+            "replace": {"type": "bool", "default": True},
             "files": {"type": "dict"},
             "sources": {"type": "dict"},
         },

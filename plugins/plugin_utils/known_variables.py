@@ -203,6 +203,11 @@ PLAYBOOK_INPUTS = (
         "where the command is run. JupyterHub is installed when it is set.",
     ),
     Input(
+        "k3s_upgrade_batch",
+        meaning="How many k3s agents k3s_upgrade.yml empties and replaces at a time, as a number "
+        "or a percentage, with -e; 1 when not set. Servers are always one at a time.",
+    ),
+    Input(
         "monitoring_vminsert_port",
         Kind.INTEGER,
         meaning="Port to which nodes upload their metrics; docs/ports.md has the number when not "

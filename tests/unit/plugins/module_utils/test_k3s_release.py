@@ -13,6 +13,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_release 
     doubled_names,
     link_seen,
     needs_by_directory,
+    not_replaced,
     parse_record,
     plan_release,
     too_large,
@@ -137,3 +138,21 @@ def test_a_size_that_nobody_knows_needs_no_room() -> None:
     wanted = [Wanted("k3s", BINARY, A, None, 0o755)]
     plan = plan_release("v2", wanted, {}, [], Record())
     assert needs_by_directory(plan) == {"/usr/local/bin": 0}
+
+
+@pytest.mark.parametrize(
+    ("running", "joined"),
+    [
+        pytest.param("", True, id="a-damaged-binary"),
+        pytest.param("v1.34.2+k3s1", True, id="the-same"),
+        pytest.param("v1.33.5+k3s1", False, id="not-in-a-cluster"),
+    ],
+)
+def test_a_release_may_come(running: str, joined: bool) -> None:
+    assert not_replaced("v1.34.2+k3s1", running, joined) == ""
+
+
+def test_the_release_of_a_cluster_stays_until_the_node_is_emptied() -> None:
+    said = not_replaced("v1.34.2+k3s1", "v1.33.5+k3s1", True)
+    assert said.startswith("the node runs v1.33.5+k3s1 in a cluster")
+    assert "playbooks/k3s_upgrade.yml" in said

@@ -244,3 +244,19 @@ def test_the_version_of_a_binary_of_somebody_else_is_read_from_it(node: Node, ro
     (root / "bin" / "k3s").write_bytes(b"\0v1.33.6+k3s1\0")
     result = node.run(main, check=True, **arguments(files=artifact()))
     assert result["version_before"] == "v1.33.6+k3s1"
+
+
+def test_a_node_of_a_cluster_keeps_its_version_unless_told(
+    node: Node, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of its files may change, and a node that has not joined takes any version."""
+    password = root / "password"
+    monkeypatch.setattr(k3s_paths, "NODE_PASSWORD", str(password))
+    node.run(main, **arguments(files=artifact(), sources=brought(root)))
+    other = arguments(files=artifact(), version="v1.41.0+k3s1", replace=False)
+    assert node.run(main, check=True, **other)["changed"] is True
+    password.write_text("made when it joined")
+    said = node.run(main, **other)["msg"]
+    assert said.startswith(f"k3s v1.41.0+k3s1: the node runs {VERSION} in a cluster")
+    assert node.run(main, **arguments(files=artifact(), replace=False))["changed"] is False
+    assert node.run(main, **{**other, "replace": True})["changed"] is True
