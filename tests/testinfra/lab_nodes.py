@@ -29,6 +29,8 @@ FILE = "before.json"
 LEFT_BY_TOOLS = (
     Known("files", "/root/.ansible", "Ansible's own work directory"),
     Known("files", "/root/.ansible/tmp", "Ansible's own work directory"),
+    Known("files", "/home/*/.ansible", "Ansible's own work directory"),
+    Known("files", "/home/*/.ansible/tmp", "Ansible's own work directory"),
     # Rules are items of their own, so none hides behind these two.
     Known("firewall", "nft *{", "a table or chain without rules; without nft it cannot be removed"),
     Known("firewall", "nft *policy accept;", "an open chain that may be without rules"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,13 @@ def test_go_s_durations_are_read(text: str, wanted: float) -> None:
 def test_other_text_is_no_duration() -> None:
     with pytest.raises(FatalError, match="invalid duration"):
         run_server.seconds("soon")
+
+
+def test_the_kubelets_port_never_fills_up() -> None:
+    """A queue of connections that nobody takes makes a port look filtered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+        address = listener.getsockname()
+        threading.Thread(target=agent_machine.hang_up, args=([listener],), daemon=True).start()
+        for _ in range(20):
+            with socket.create_connection(address, timeout=5) as made:
+                assert made.recv(1) == b""
