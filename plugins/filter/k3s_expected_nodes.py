@@ -14,7 +14,7 @@ author: rackforge contributors (@rackforge)
 description:
   - Makes of the hosts' variables and facts the list that M(rackforge.gpu_cluster.k3s_cluster_info) takes as O(ignore:expected).
   - A host with C(has_gpu) must offer as many GPUs as M(rackforge.gpu_cluster.gpu_info) found on it; where that has not run, its GPUs
-    are not judged. Neither are NVIDIA's where C(k3s_nvidia_mig_strategy) is C(single) or C(mixed): then parts of GPUs are offered.
+    are not judged. Neither are NVIDIA's where C(k3s_nvidia_mig_strategy) is C(single) or C(mixed), since parts of GPUs are offered then.
 positional: _input, servers, agents
 options:
   _input:
