@@ -3,10 +3,10 @@
 # nodes through tests/lab.
 
 # Scenarios of `make test`, begun in this order, the longest first; each cleans up after itself.
-SCENARIOS ?= lifecycle gpu preflight k3s os_base firewall docker ray_venv convect k3s_airgap nvidia ray rocm ssh default access
+SCENARIOS ?= lifecycle gpu k3s convect preflight firewall docker ray os_base k3s_airgap nvidia rocm default access
 
 # Scenarios of `make test-slow`, which is run before a change of what they show is called done.
-SLOW_SCENARIOS ?= k3s_ha
+SLOW_SCENARIOS ?= k3s_ha ray_venv ssh
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2
