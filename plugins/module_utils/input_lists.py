@@ -50,12 +50,15 @@ def list_slip(
     takes_text: bool = False,
     items: Sequence[Item] = (),
     choices: Sequence[str] = (),
+    of_maps: bool = False,
 ) -> Optional[Slip]:
     """Return what is wrong with the value of a list, None where it serves as one.
 
     With ``takes_text`` one word and words with commas between them serve, as Ansible's modules
-    split them.
+    split them. ``of_maps`` says that its elements are maps, of any keys where ``items`` has none.
     """
+    if of_maps and not items:
+        return _maps_slip(value)
     if isinstance(value, (list, tuple)):
         return _element_slip(value, items, choices)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -73,6 +76,28 @@ def list_slip(
         True,
         is_quoted,
     )
+
+
+def _maps_slip(value: Any) -> Optional[Slip]:
+    """Return what is wrong with a list of maps whose keys are judged elsewhere.
+
+    They may hold secrets, so they are counted instead of shown.
+    """
+    if isinstance(value, (list, tuple)):
+        strange = next((each for each in value if not isinstance(each, Mapping)), _NO_ELEMENT)
+        if strange is _NO_ELEMENT:
+            return None
+        seen = f": of {len(value)}, one is {_kind_of(strange)}"
+        return Slip(seen, "a list of maps", _GOOD_MAPS)
+    is_text = isinstance(value, str)
+    parsed = _literal(value) if is_text else None
+    is_quoted = isinstance(parsed, list) and _maps_slip(parsed) is None
+    expected = "a list of maps, not a text" if is_text else "a list of maps"
+    return Slip(f": {_kind_of(value)}", expected, _GOOD_MAPS, is_text, is_quoted)
+
+
+_NO_ELEMENT = object()
+_GOOD_MAPS = "[{'KEY': 'VALUE'}]"
 
 
 def dict_slip(value: Any, takes_text: bool = False) -> Optional[Slip]:

@@ -87,7 +87,8 @@ class Input:
 
     ``low`` and ``high`` bound a number; both belong to it. ``choices`` of a list are those of each
     element. ``takes_text`` says that a list may be written as a text with commas, and a map as
-    JSON, since whatever reads it splits it. ``items`` are the keys of each map in a list of maps.
+    JSON, since whatever reads it splits it. ``items`` are the keys of each map in a list of maps;
+    with ``of_maps`` alone, whatever uses the list judges its keys.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Input:
     high: Optional[float] = None
     takes_text: bool = False
     items: tuple[Item, ...] = ()
+    of_maps: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,8 @@ def _is_batch(value: Any) -> bool:
 
 
 def _judge_list(known: Input, value: Any) -> Optional[Refusal]:
-    return _slipped(known, list_slip(value, known.takes_text, known.items, known.choices))
+    slip = list_slip(value, known.takes_text, known.items, known.choices, known.of_maps)
+    return _slipped(known, slip)
 
 
 def _judge_dict(known: Input, value: Any) -> Optional[Refusal]:

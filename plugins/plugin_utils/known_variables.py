@@ -342,6 +342,7 @@ def input_of_option(name: str, option: Mapping[str, Any]) -> Input:
         kind=Kind.FILE if name in _FILES else _KINDS.get(kind, Kind.TEXT),
         choices=() if kind == "bool" else tuple(str(choice) for choice in choices),
         items=items_of(option) if kind == "list" else (),
+        of_maps=kind == "list" and option.get("elements") == "dict",
     )
 
 

@@ -17,6 +17,7 @@ MIRRORS = Input("docker_registry_mirrors", Kind.LIST, takes_text=True)
 ENGINES = Input("engines", Kind.LIST, choices=("docker", "containerd"), takes_text=True)
 POOLS = Input("pools", Kind.LIST, items=(Item("base", "str", True), Item("size", "int", True)))
 USERS = Input("users", Kind.LIST, items=(Item("name", "str", True), Item("sudo", "bool")))
+MANIFESTS = Input("k3s_manifests", Kind.LIST, of_maps=True)
 LABELS = Input("ray_labels", Kind.DICT)
 OPTIONS = Input("docker_daemon_options", Kind.DICT, takes_text=True)
 
@@ -33,6 +34,8 @@ OPTIONS = Input("docker_daemon_options", Kind.DICT, takes_text=True)
         pytest.param(ENGINES, "docker,containerd", id="choices-in-a-text"),
         pytest.param(POOLS, [{"base": "10.0.0.0/8", "size": "24"}], id="a-number-as-text-in-a-map"),
         pytest.param(USERS, [{"name": "ada", "sudo": "yes"}], id="a-word-that-ansible-takes"),
+        pytest.param(MANIFESTS, [{"name": "web", "vars": {"n": 2}}], id="maps-of-any-keys"),
+        pytest.param(MANIFESTS, [], id="an-empty-list-of-maps"),
         pytest.param(LABELS, {"rack": "r1"}, id="a-map"),
         pytest.param(OPTIONS, '{"debug": true}', id="json-that-is-read"),
     ],
@@ -168,3 +171,46 @@ def test_neither_a_password_nor_a_map_is_shown() -> None:
 def test_garbage_is_refused_and_no_crash(value: object) -> None:
     for known in (ARGUMENTS, POOLS, LABELS, OPTIONS):
         assert judge_value(known, value) is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "seen", "expected", "code"),
+    [
+        pytest.param(
+            [{"name": "web"}, "secret"],
+            "k3s_manifests: of 2, one is a text",
+            "a list of maps",
+            "value-invalid",
+            id="a-text-among-maps",
+        ),
+        pytest.param(
+            [None],
+            "k3s_manifests: of 1, one is nothing",
+            "a list of maps",
+            "value-invalid",
+            id="nothing",
+        ),
+        pytest.param(
+            {"name": "secret"},
+            "k3s_manifests: a map",
+            "a list of maps",
+            "value-invalid",
+            id="a-map-without-its-list",
+        ),
+        pytest.param(
+            "[{'name': 'secret'}]",
+            "k3s_manifests: a text",
+            "a list of maps, not a text",
+            "list-as-text",
+            id="a-list-in-quotes",
+        ),
+    ],
+)
+def test_a_list_of_maps_with_any_keys_is_judged_without_being_shown(
+    value: Any, seen: str, expected: str, code: str
+) -> None:
+    refusal = judge_value(MANIFESTS, value)
+    assert refusal is not None
+    assert (refusal.code, refusal.seen, refusal.expected) == (code, seen, expected)
+    assert refusal.fix.startswith("k3s_manifests=")
+    assert "secret" not in refusal.fix

@@ -39,6 +39,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variab
             Input("x", Kind.LIST, items=(Item("base", "str", True), Item("size", "int"))),
             id="list-of-maps",
         ),
+        pytest.param(
+            {"type": "list", "elements": "dict"},
+            Input("x", Kind.LIST, of_maps=True),
+            id="list-of-maps-with-any-keys",
+        ),
     ],
 )
 def test_an_option_of_a_role_becomes_an_input(option: dict[str, object], expected: Input) -> None:
