@@ -1,7 +1,7 @@
 # Copyright (c) 2026 rackforge contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What preflight refuses before the first change."""
+"""What preflight refuses before the first change, and an agent whose token is another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.testinfra.playbooks import ended, start
+from tests.testinfra.playbooks import ended, provision, start
+from tests.testinfra.ray_cluster import until
 
 WEAK = "kurz-0815"
 #: An address of the lab's networks that no node has: nodes are .11 and following.
@@ -129,3 +130,27 @@ def test_an_even_number_of_servers_and_a_node_that_does_not_answer_are_refused(
     assert away["fix"].startswith("ssh ")
     assert str(nobody) in away["fix"]
     assert state(nodes) == before
+
+
+def test_an_agent_whose_token_is_wrong_joins_again_by_the_next_run(
+    inventory: Path, nodes: list[Any]
+) -> None:
+    server, agent = nodes[:2]
+    token, unit = "/etc/rancher/k3s/token", "k3s-agent"
+    right = agent.check_output(f"sha256sum {token}")
+    agent.check_output(f"sed -i 's/::node:.*/::node:{'f' * 64}/' {token}")
+    assert agent.check_output(f"sha256sum {token}") != right
+    # k3s tries again for ever, and so would a restart that waits for it.
+    agent.check_output(f"systemctl --no-block restart {unit}")
+    log = f"journalctl --no-pager --unit={unit} _SYSTEMD_INVOCATION_ID="
+    invocation = f"$(systemctl show --property=InvocationID --value {unit})"
+    refused = f"{log}{invocation} | grep -iE 'token|password|unauthorized'"
+    until(lambda: agent.run(refused).stdout, "the log says that the token was refused")
+    assert not agent.service(unit).is_running
+    code, said = provision(inventory)
+    assert code == 0
+    assert "f" * 64 not in said
+    assert agent.check_output(f"sha256sum {token}") == right
+    assert agent.service(unit).is_running
+    name = agent.backend.host
+    server.check_output(f"k3s kubectl wait node {name} --for=condition=Ready --timeout=60s")
