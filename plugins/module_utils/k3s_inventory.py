@@ -131,10 +131,15 @@ def _gpus(found: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
     vendor = str(variables.get("gpu_vendor") or found.get("vendor") or "")
     if vendor not in RESOURCES:
         return {}
-    if vendor == "nvidia" and variables.get("k3s_nvidia_mig_strategy") in PARTED:
+    if offers_parts(vendor, variables):
         return {}
     gpus = [gpu for gpu in found.get("gpus") or () if gpu.get("vendor") == vendor]
     return {"gpus": len(gpus), "gpu_resource": RESOURCES[vendor]}
+
+
+def offers_parts(vendor: str, variables: Mapping[str, Any]) -> bool:
+    """Return whether a host offers parts of its GPUs, whose number no fact tells."""
+    return vendor == "nvidia" and variables.get("k3s_nvidia_mig_strategy") in PARTED
 
 
 def truth(value: Any) -> bool:

@@ -13,6 +13,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_expect i
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_inventory import (
     RESOURCES,
     node_name,
+    offers_parts,
 )
 
 _HEADING = ("NODE", "ROLE", "ADDRESS", "STATE", "K3S", "GPU", "PODS NOT READY")
@@ -220,6 +221,10 @@ def _gpus(host: K3sHost, row: Optional[Mapping[str, Any]]) -> Optional[K3sGpus]:
     vendor = str(host.variables.get("gpu_vendor") or facts.get("vendor") or "")
     resource = RESOURCES.get(vendor, "")
     found = sum(gpu.get("vendor") == vendor for gpu in facts.get("gpus") or ())
+    if found and offers_parts(vendor, host.variables):
+        family = f"{resource.partition('/')[0]}/"  # A part may be nvidia.com/mig-1g.10gb.
+        parts = sum(count for name, count in offers.items() if name.startswith(family))
+        return K3sGpus(parts, found, "")
     offered = int(offers.get(resource) or 0)
     return K3sGpus(offered, found, _gpu_problem(row, resource, offered, found))
 
