@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_cluster import ClusterNode
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_expect import SERVER_ROLE
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_quorum import majority
 
 #: Minor versions that a kubelet may be behind its API server.
 KUBELET_LAG = 3
@@ -66,6 +67,35 @@ def needs_upgrade(node: ClusterNode, wanted: str, nodes: Iterable[ClusterNode]) 
             f"{node.name} must not go from k3s {node.version} to {wanted}: {problem}"
         )
     return True
+
+
+def check_majority(node: ClusterNode, nodes: Iterable[ClusterNode]) -> None:
+    """Raise UpgradeError where etcd would lose its majority while the node's k3s is restarted.
+
+    ``nodes`` are all of the cluster. An agent takes nothing from it, and neither does a server that
+    is the only one.
+    """
+    servers = [each for each in nodes if SERVER_ROLE in each.roles]
+    others = [each for each in servers if each.name != node.name]
+    needed, ready = majority(len(servers)), [each.name for each in others if each.ready]
+    if SERVER_ROLE not in node.roles or not others or len(ready) >= needed:
+        return
+    down = [each.name for each in others if not each.ready]
+    raise UpgradeError(
+        f"{node.name} must not be restarted: of {len(servers)} servers {needed} must be ready for "
+        f"etcd to accept changes, and without {node.name} only {', '.join(ready) or 'none'} would "
+        f"be; {_way_to_majority(down)}, then run upgrade.yml again"
+    )
+
+
+def _way_to_majority(down: Sequence[str]) -> str:
+    """Return what to do first, by the names of the other servers that are not ready."""
+    if not down:
+        return "have a third server join (provision.yml)"
+    first = f"'systemctl start k3s' on {down[0]}"
+    if len(down) == 1:
+        return f"{down[0]} is not ready: bring it back ({first})"
+    return f"{', '.join(down)} are not ready: bring them back (as with {first})"
 
 
 def _server_problem(node: ClusterNode, new: Version, others: Iterable[ClusterNode]) -> str:

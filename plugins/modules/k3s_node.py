@@ -66,6 +66,8 @@ options:
       - The module fails for a downgrade, for a server that would leave out a minor version, for an agent that would become newer than a
         server,
         and where another node would be left more than 3 minor versions behind (the version skew policy of Kubernetes).
+      - It also fails for one of several servers when those that are Ready without it are no majority of all servers. A server is restarted
+        for its new version, and etcd accepts changes only while a majority answers (etcd documentation, FAQ).
     type: str
   drain:
     description: With V(absent), whether a Ready node is drained first.
@@ -154,6 +156,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_members 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_paths import KUBECONFIG
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_version import (
     UpgradeError,
+    check_majority,
     needs_upgrade,
 )
 
@@ -330,6 +333,8 @@ def run_leaving(module: AnsibleModule, members: Members, kubectl: Kubectl) -> di
         # In check mode the nodes before this one have not really gone ahead.
         others = [] if module.check_mode else nodes
         result["upgrade_needed"] = needs_upgrade(node, wanted, others) if wanted else True
+        if wanted and result["upgrade_needed"]:
+            check_majority(node, nodes)
         changed = result["upgrade_needed"] and members.drained(node)
         after = {"unschedulable": True} if changed else {}
     before = {"unschedulable": node.unschedulable} if node and changed else {}

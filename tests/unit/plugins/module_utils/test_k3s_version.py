@@ -9,6 +9,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_cluster 
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_version import (
     UpgradeError,
+    check_majority,
     needs_upgrade,
     parse_version,
 )
@@ -124,4 +125,66 @@ def test_a_step_that_it_forbids_is_refused_with_the_one_to_take(
     node = next(each for each in all_nodes if each.name == name)
     with pytest.raises(UpgradeError) as caught:
         needs_upgrade(node, wanted, all_nodes)
+    assert str(caught.value) == message
+
+
+def cluster(*names: str, down: str = "") -> list[ClusterNode]:
+    """Return Ready nodes, but for those of ``down``; servers' names begin with s."""
+    return parse_nodes(
+        api_node(
+            name,
+            roles=("control-plane",) if name[0] == "s" else (),
+            ready="Unknown" if name in down.split() else "True",
+        )
+        for name in names
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        pytest.param("s1", cluster("s1", "a1", down="a1"), id="the-only-server"),
+        pytest.param("s1", cluster("s1", "s2", "s3"), id="all-are-ready"),
+        pytest.param("s1", cluster("s1", "s2", "s3", down="s1"), id="it-is-down-itself"),
+        pytest.param("s1", cluster("s1", "s2", "s3", "s4", "s5", down="s5"), id="one-of-five"),
+        pytest.param("a1", cluster("s1", "s2", "s3", "a1", down="s3"), id="an-agent"),
+    ],
+)
+def test_a_node_may_be_restarted_while_the_others_have_the_majority(
+    name: str, seen: list[ClusterNode]
+) -> None:
+    check_majority(next(each for each in seen if each.name == name), seen)
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        pytest.param(
+            cluster("s1", "s2", "s3", "a1", down="s3"),
+            "s1 must not be restarted: of 3 servers 2 must be ready for etcd to accept changes, and"
+            " without s1 only s2 would be; s3 is not ready: bring it back ('systemctl start k3s' on"
+            " s3), then run upgrade.yml again",
+            id="one-of-three-is-down",
+        ),
+        pytest.param(
+            cluster("s1", "s2", "s3", "s4", "s5", down="s4 s5"),
+            "s1 must not be restarted: of 5 servers 3 must be ready for etcd to accept changes, and"
+            " without s1 only s2, s3 would be; s4, s5 are not ready: bring them back (as with "
+            "'systemctl start k3s' on s4), then run upgrade.yml again",
+            id="two-of-five-are-down",
+        ),
+        pytest.param(
+            cluster("s1", "s2"),
+            "s1 must not be restarted: of 2 servers 2 must be ready for etcd to accept changes, and"
+            " without s1 only s2 would be; have a third server join (provision.yml), then run "
+            "upgrade.yml again",
+            id="a-pair",
+        ),
+    ],
+)
+def test_a_server_is_not_restarted_when_the_others_are_no_majority(
+    seen: list[ClusterNode], message: str
+) -> None:
+    with pytest.raises(UpgradeError) as caught:
+        check_majority(next(each for each in seen if each.name == "s1"), seen)
     assert str(caught.value) == message

@@ -210,6 +210,18 @@ def test_check_mode_takes_it_that_the_servers_went_ahead(server: Server, check: 
     assert result.get("failed", False) is not check
 
 
+@pytest.mark.parametrize("check", [True, False], ids=["check-mode", "for-real"])
+def test_a_server_is_not_emptied_for_an_upgrade_while_another_is_down(
+    server: Server, check: bool
+) -> None:
+    roles = ("control-plane",)
+    nodes = [api_node("n1", roles=roles), api_node("n2", roles=roles)]
+    server.says("get nodes", listed(*nodes, api_node("n3", roles=roles, ready="Unknown")))
+    result = server.run(check=check, name="n1", state="drained", new_version="v1.33.6+k3s1")
+    assert (result["failed"], server.asked()) == (True, [])
+    assert result["msg"].startswith("n1 must not be restarted: of 3 servers 2 must be ready")
+
+
 def test_a_node_that_is_to_be_emptied_must_be_there(server: Server) -> None:
     server.says("get nodes", listed(api_node("n1")))
     result = server.run(name="n2", state="drained")
