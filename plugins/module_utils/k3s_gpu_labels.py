@@ -78,8 +78,9 @@ def labels_of_hosts(
         facts = (variables.get("ansible_facts") or {}).get("gpu")
         if facts is None and truth(variables.get("has_gpu")):
             raise GpuLabelError(
-                f"{host} has has_gpu and its GPUs have not been looked at, expected the facts of "
-                "gpu_info; run the whole playbook without --limit and --start-at-task"
+                f"{host} has has_gpu, but the facts of its GPUs are missing: it could not be "
+                "reached, or --limit or --start-at-task left it out. Try "
+                f"'ansible {host} -m ping', then run the whole playbook again without these options"
             )
         found[host] = {**gpu_labels(facts or {}), **more.get(host, {})}
     return found
