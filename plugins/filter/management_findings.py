@@ -22,7 +22,7 @@ options:
     description:
       - "C(bundles), C(services), C(labels) (of P(rackforge.gpu_cluster.management_labels#filter)), C(nodes) (host, name, memory_mib, disk_mib and
         is_agent of each member), C(cluster) (the result of
-        M(rackforge.gpu_cluster.k3s_cluster_info)), C(kubectl) (the text of C(kubectl get services,pods -A -o json), empty where nothing answers),
+        M(rackforge.gpu_cluster.k3s_cluster_info)), C(kubectl) (as for P(rackforge.gpu_cluster.management_table#filter), empty where nothing answers),
         C(node_ports) (first and last), C(minimum_workers) (3)."
     type: dict
     required: true

@@ -23,7 +23,10 @@ options:
     elements: dict
     required: true
   kubectl:
-    description: The text of C(kubectl get services,pods -A -o json).
+    description:
+      - The answer of C(kubectl get services,pods -A) with the columns that the role k3s asks for with C(-o jsonpath), a line for each. These are
+        kind, namespace, name, labels, selector, ports, phase and whether the pod is ready, with a tab between two of them. Labels, selector and
+        ports are JSON, and a column that an object has not is empty.
     type: str
     required: true
   address:

@@ -22,6 +22,10 @@ LABELS = {"db": "registry", "metrics-db": "metrics-db"}
 REPLICAS = 3
 SIZE = "10Gi"
 _NOT_EXPOSED = "Not exposed"
+#: What the role asks of each service and pod, in this order. What pods are given, such as passwords
+#: in their environment, is not asked for: answers stand in logs.
+_COLUMNS = ("kind", "namespace", "name", "labels", "selector", "ports", "phase", "ready")
+_JSON = ("labels", "selector", "ports")
 
 
 class ManagementError(ValueError):
@@ -163,46 +167,53 @@ class Seen:
 
 
 def parse_seen(text: str) -> list[Seen]:
-    """Return the services in the answer to ``kubectl get services,pods -A -o json``."""
+    """Return the services in kubectl's answer: a line for each service and pod, with tabs in it.
+
+    A cluster has one at least, that of its API.
+    """
+    items = [_columns(line) for line in text.splitlines() if line.strip()]
+    if not items:
+        raise ManagementError("kubectl: saw nothing, expected a line for each service")
+    pods = [each for each in items if each["kind"] == "Pod"]
+    return [_seen(each, pods) for each in items if each["kind"] == "Service"]
+
+
+def _columns(line: str) -> dict[str, Any]:
+    """Return what a line tells, by column; labels, selector and ports are JSON where they are."""
+    cells = line.split("\t")
     try:
-        answer = json.loads(text)
+        if len(cells) != len(_COLUMNS):
+            raise ValueError
+        found = dict(zip(_COLUMNS, cells))
+        return {**found, **{name: json.loads(found[name] or "null") for name in _JSON}}
     except ValueError as error:
-        raise ManagementError(f"kubectl: saw no JSON: {text.strip()[:80]!r}") from error
-    items = _rows(answer.get("items") if isinstance(answer, Mapping) else None)
-    pods = [each for each in items if each.get("kind") == "Pod"]
-    return [_seen(each, pods) for each in items if each.get("kind") == "Service"]
+        raise ManagementError(
+            f"kubectl: saw {line.strip()[:80]!r}, expected {', '.join(_COLUMNS)} with tabs between"
+        ) from error
 
 
 def _seen(item: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Seen:
-    about, spec = _part(item, "metadata"), _part(item, "spec")
-    ports = _rows(spec.get("ports"))
-    selector = _part(spec, "selector")
-    mine = [pod for pod in pods if selector and _is_chosen(pod, about.get("namespace"), selector)]
+    ports = _rows(item["ports"])
+    selector = _mapping(item["selector"])
+    mine = [pod for pod in pods if selector and _is_chosen(pod, item["namespace"], selector)]
     return Seen(
-        str(about.get("namespace")),
-        str(about.get("name")),
+        item["namespace"],
+        item["name"],
         tuple(each["port"] for each in ports if isinstance(each.get("port"), int)),
         tuple(each["nodePort"] for each in ports if isinstance(each.get("nodePort"), int)),
         len(mine),
-        sum(map(_is_ready, mine)),
+        sum(pod["ready"] == "True" for pod in mine),
     )
 
 
-def _is_chosen(pod: Mapping[str, Any], namespace: Any, selector: Mapping[str, Any]) -> bool:
-    about = _part(pod, "metadata")
-    labels = _part(about, "labels")
-    ended = _part(pod, "status").get("phase") in ("Succeeded", "Failed")
-    same = about.get("namespace") == namespace and not ended
+def _is_chosen(pod: Mapping[str, Any], namespace: str, selector: Mapping[str, Any]) -> bool:
+    labels = _mapping(pod["labels"])
+    ended = pod["phase"] in ("Succeeded", "Failed")
+    same = pod["namespace"] == namespace and not ended
     return same and all(labels.get(key) == selector[key] for key in selector)
 
 
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    rows = _rows(_part(pod, "status").get("conditions"))
-    return any(row.get("type") == "Ready" and row.get("status") == "True" for row in rows)
-
-
-def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = item.get(name)
+def _mapping(found: Any) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 

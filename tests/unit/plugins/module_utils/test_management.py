@@ -99,24 +99,26 @@ def test_who_carries_the_labels(
     assert management_labels(bundles, AGENTS, *chosen) == expected
 
 
-def service(name: str, namespace: str = "registries", **ports: int) -> dict[str, Any]:
-    return {
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": {"app": name}, "ports": [ports]},
-    }
+def line(kind: str, namespace: str, name: str, *columns: Any) -> str:
+    """Return an object as kubectl writes it: with tabs, and JSON for what is no text."""
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in columns]
+    return "\t".join([kind, namespace, name, *texts])
 
 
-def pod(app: str, ready: str = "True", phase: str = "Running") -> dict[str, Any]:
-    return {
-        "kind": "Pod",
-        "metadata": {"name": app, "namespace": "registries", "labels": {"app": app}},
-        "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready}]},
-    }
+def service(name: str, namespace: str = "registries", **ports: int) -> str:
+    return line("Service", namespace, name, "", {"app": name}, [ports], "", "")
 
 
-def answer(*items: dict[str, Any]) -> str:
-    return json.dumps({"items": list(items)})
+def pod(app: str, ready: str = "True", phase: str = "Running") -> str:
+    return line("Pod", "registries", f"{app}-0", {"app": app}, "", "", phase, ready)
+
+
+#: Every cluster has it; it chooses no pods.
+API = line("Service", "default", "kubernetes", {"component": "x"}, "", [{"port": 443}], "", "")
+
+
+def answer(*lines: str) -> str:
+    return "\n".join([API, *lines]) + "\n"
 
 
 HERE = service("blocks", port=3001, nodePort=30100)
@@ -174,10 +176,32 @@ def test_a_service_is_found_under_either_of_the_documents_names(name: str, url: 
     assert (row["service"], row["internal_url"], row["ready"]) == ("odd", url, "no pod")
 
 
-@pytest.mark.parametrize("text", [pytest.param("oops", id="words"), pytest.param("", id="empty")])
-def test_an_answer_that_is_no_json_is_told(text: str) -> None:
-    with pytest.raises(AnsibleFilterError, match="saw no JSON"):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("", "saw nothing, expected a line for each service", id="empty"),
+        pytest.param("oops", "saw 'oops', expected kind, namespace, name", id="words"),
+        pytest.param(service("a", port=1)[:-1], "expected kind, namespace, name", id="cut-off"),
+        pytest.param(line("Pod", "a", "b", "{", "", "", "", ""), "expected kind", id="no-json"),
+    ],
+)
+def test_an_answer_of_another_form_is_told(text: str, words: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=words):
         management_table([BLOCKS], text, "x")
+
+
+def test_the_question_is_for_what_is_read_and_not_for_what_pods_are_given(
+    repository: Path,
+) -> None:
+    path = repository / "roles" / "k3s" / "vars" / "main" / "management.yml"
+    question = yaml.safe_load(path.read_text())["__k3s_management_question"]
+    assert question[-1] == (
+        "--output=jsonpath={range .items[*]}"
+        r"{.kind}{'\t'}{.metadata.namespace}{'\t'}{.metadata.name}{'\t'}{.metadata.labels}{'\t'}"
+        r"{.spec.selector}{'\t'}{.spec.ports}{'\t'}{.status.phase}{'\t'}"
+        r"{.status.conditions[?(@.type=='Ready')].status}{'\n'}"
+        "{end}"
+    )
 
 
 def test_a_service_without_a_port_is_refused() -> None:
