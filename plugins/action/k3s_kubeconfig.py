@@ -16,6 +16,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.kubeconfig i
     Config,
     KubeconfigError,
     back_up,
+    check_own,
     for_cluster,
     is_private,
     merged,
@@ -76,11 +77,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {**result, "failed": True, "msg": f"{where} cannot be read ({said}); {fix}"}
 
     def _keep(self, path: str, config: Config) -> bool:
-        """Bring the cluster's own file up to date; return whether it changed."""
-        try:
-            same = read_config(path) == config and is_private(path)
-        except KubeconfigError:
-            same = False  # The file is ours: what cannot be read in it is written anew.
+        """Bring the cluster's own file up to date; return whether it changed.
+
+        It is written whole or not at all, so one that is no kubeconfig is somebody else's.
+        """
+        existing = read_config(path)
+        check_own(existing or {}, config, path)
+        same = existing == config and is_private(path)
         if not same and not self._play_context.check_mode:
             write_config(path, config)
         return not same

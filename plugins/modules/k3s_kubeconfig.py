@@ -35,7 +35,10 @@ options:
     type: path
     default: /etc/rancher/k3s/k3s.yaml
   dest:
-    description: The cluster's own file on the control node. It is written anew whenever it differs.
+    description:
+      - The cluster's own file on the control node. It is written anew whenever it differs.
+      - A file that is there and has any other cluster, context or user than the one of the name in O(cluster), or that is no kubeconfig, is
+        somebody else's. The module fails and leaves it as it is. To have the cluster in such a file, use O(merge_into).
     type: path
     required: true
   address:

@@ -72,6 +72,29 @@ def for_cluster(config: Config, cluster: str, server: str, where: str) -> Config
     }
 
 
+def check_own(existing: Config, config: Config, path: str) -> None:
+    """Raise KubeconfigError where the file has other entries than those of ``config``.
+
+    Its names tell: a cluster's own file has its one cluster, context and user and nothing else.
+    """
+    seen, wanted = ({name: _names(each, name) for name in _LISTS} for each in (existing, config))
+    if existing and seen != wanted:
+        raise KubeconfigError(
+            f"{path}: is not this cluster's own file: saw {_named(seen)}, expected "
+            f"{_named(wanted)} (k3s_cluster_name). It was left as it is. Set k3s_kubeconfig_file "
+            "to a path of its own; to have the cluster in this file as well, set "
+            "k3s_kubeconfig_merge and k3s_kubeconfig_merge_file"
+        )
+
+
+def _names(config: Config, name: str) -> list[str]:
+    return sorted(str(row["name"]) for row in config.get(name) or [])
+
+
+def _named(names: dict[str, list[str]]) -> str:
+    return ", ".join(f"{name} [{', '.join(found)}]" for name, found in names.items())
+
+
 def merged(existing: Config, config: Config) -> Config:
     """Return ``existing`` with the entries of ``config``, and everything else as it was.
 

@@ -69,13 +69,67 @@ def test_the_clusters_file_is_written_once(tmp_path: Path) -> None:
     assert action()._keep(path, CONFIG) is False
 
 
-def test_the_clusters_file_is_mended_when_it_is_broken_or_open(tmp_path: Path) -> None:
+OLDER: dict[str, Any] = {
+    **CONFIG,
+    "clusters": [{"name": "lab", "cluster": {"server": "https://198.19.1.99:6443"}}],
+    "users": [{"name": "lab", "user": {"client-key-data": "T0xE"}}],
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(yaml.safe_dump(OLDER), id="our-older-one"),
+        pytest.param(yaml.safe_dump(CONFIG), id="open-to-others"),
+    ],
+)
+def test_the_clusters_own_file_is_brought_up_to_date(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kubeconfig"
-    path.write_text("[")
-    assert action()._keep(str(path), CONFIG) is True
+    path.write_text(text)
     path.chmod(0o644)
     assert action()._keep(str(path), CONFIG) is True
     assert (path.stat().st_mode & 0o777, yaml.safe_load(path.read_text())) == (0o600, CONFIG)
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check-mode", "for-real"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param(
+            yaml.safe_dump({**CONFIG, "users": [*CONFIG["users"], {"name": "me", "user": {}}]}),
+            "saw clusters [lab], contexts [lab], users [lab, me], expected clusters [lab], "
+            "contexts [lab], users [lab] (k3s_cluster_name)",
+            id="one-more-user",
+        ),
+        pytest.param(
+            yaml.safe_dump({"clusters": [{"name": "work", "cluster": {}}]}),
+            "saw clusters [work], contexts [], users [], expected",
+            id="another-cluster",
+        ),
+        pytest.param("current-context: work\n", "saw clusters [], contexts []", id="no-entries"),
+        pytest.param("[", "is no YAML", id="no-yaml"),
+        pytest.param("- a\n", "is no kubeconfig", id="no-kubeconfig"),
+    ],
+)
+def test_somebody_elses_file_is_refused_and_stays_as_it_is(
+    tmp_path: Path, text: str, words: str, check: bool
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(KubeconfigError) as caught:
+        action(check=check)._keep(str(path), CONFIG)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+    assert path.read_text() == text
+
+
+def test_a_refused_file_points_to_the_way_of_merging(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump({"users": [{"name": "me", "user": {"token": "dG9rZW4"}}]}))
+    with pytest.raises(KubeconfigError, match="k3s_kubeconfig_merge and") as caught:
+        action()._keep(str(path), CONFIG)
+    assert "dG9rZW4" not in str(caught.value)
 
 
 def test_check_mode_writes_nothing(tmp_path: Path) -> None:
