@@ -51,25 +51,47 @@ def _foreign(host: Host) -> Optional[Finding]:
 
 
 def check_first_server(inventory: Inventory) -> list[Finding]:
-    """Return an error where a first server without k3s would found a cluster beside one."""
+    """Return an error where a first server without k3s would found a cluster beside one.
+
+    Servers that --limit leaves out may run one. One that does not answer is an error of its own.
+    """
     first = inventory.first_k3s_server
-    servers = {host.name: host for host in probed(inventory) if host.is_in((K3S_SERVER,))}
-    running = [name for name, host in servers.items() if _has_k3s(host)]
-    if first not in servers or first in running or not running:
+    servers = {host.name: host for host in inventory.hosts if host.is_in((K3S_SERVER,))}
+    asked = {host.name for host in probed(inventory)}
+    if first not in asked or first not in servers or _has_k3s(servers[first]):
         return []
-    return [
-        Finding(
-            Severity.ERROR,
-            "k3s-first-server-new",
-            first,
-            f"{first} stands first in {K3S_SERVER} and has no k3s, while {join_names(running)} "
-            "has. The first one founds a cluster, so there would be two.",
-            seen=f"k3s on {join_names(running)}, none on {first}",
-            expected=f"a server that runs k3s as the first of {K3S_SERVER}; new ones join it",
-            fix=f"move {first} behind {running[0]} in [{K3S_SERVER}]; or, to begin from nothing: "
-            "ansible-playbook -i inv.ini playbooks/reset.yml",
-        )
-    ]
+    running = [name for name, host in servers.items() if name in asked and _has_k3s(host)]
+    unknown = [name for name, host in servers.items() if not host.in_play]
+    if running:
+        return [_founds_another(first, running)]
+    return [_may_found_another(first, unknown)] if unknown else []
+
+
+def _founds_another(first: str, running: list[str]) -> Finding:
+    return Finding(
+        Severity.ERROR,
+        "k3s-first-server-new",
+        first,
+        f"{first} stands first in {K3S_SERVER} and has no k3s, while {join_names(running)} has. "
+        "The first one founds a cluster, so there would be two.",
+        seen=f"k3s on {join_names(running)}, none on {first}",
+        expected=f"a server that runs k3s as the first of {K3S_SERVER}; new ones join it",
+        fix=f"move {first} behind {running[0]} in [{K3S_SERVER}]; or, to begin from nothing: "
+        "ansible-playbook -i inv.ini playbooks/reset.yml",
+    )
+
+
+def _may_found_another(first: str, unknown: list[str]) -> Finding:
+    return Finding(
+        Severity.ERROR,
+        "k3s-first-server-new",
+        first,
+        f"{first} would found a cluster, and whether {join_names(unknown)} has one is not known in "
+        "this run.",
+        seen=f"no k3s on {first}, {join_names(unknown)} not asked",
+        expected=f"all of {K3S_SERVER} in the run that founds the cluster",
+        fix="ansible-playbook -i inv.ini playbooks/provision.yml   (without --limit)",
+    )
 
 
 def _has_k3s(host: Host) -> bool:

@@ -115,6 +115,12 @@ nodes:
   type: list
   elements: str
   sample: [node2]
+other_labels:
+  description: Keys of the labels that nodes of the cluster have which are not among O(nodes).
+  returned: when O(state) is V(present)
+  type: list
+  elements: str
+  sample: [kubernetes.io/hostname, rackforge.io/gpu-nvidia]
 upgrade_needed:
   description: Whether the node runs another version than O(new_version); without one, true.
   returned: when O(state) is V(drained)
@@ -181,6 +187,7 @@ class Members:
         self._check = check
         self._timeout = timeout
         self._force = force
+        self.other_labels: list[str] = []
 
     def present(self, wanted: list[WantedNode]) -> list[NodeChange]:
         """Return what changed on the nodes, each of which now is as wanted."""
@@ -205,6 +212,9 @@ class Members:
             items = {metadata(item).get("name"): item for item in self._kubectl.get("nodes")}
             complete = all(name in items for name in names)
             if complete or self._check or time.monotonic() > deadline:
+                others = [item for name, item in items.items() if name not in names]
+                labels = (metadata(item).get("labels") or {} for item in others)
+                self.other_labels = sorted({str(key) for mine in labels for key in mine})
                 return items
             time.sleep(POLL_SECONDS)
 
@@ -304,9 +314,11 @@ def run_present(module: AnsibleModule, members: Members) -> dict[str, Any]:
     wanted = [WantedNode.from_params(row) for row in module.params["nodes"]]
     if module.check_mode and not os.path.exists(module.params["kubeconfig"]):
         # Before the first start there is no API to be asked, and every node is new.
-        return {"changed": bool(wanted), "nodes": [each.name for each in wanted], "diff": {}}
+        names = [each.name for each in wanted]
+        return {"changed": bool(wanted), "nodes": names, "other_labels": [], "diff": {}}
     changes = members.present(wanted)
     return {
+        "other_labels": members.other_labels,
         "changed": bool(changes),
         "nodes": [change.name for change in changes],
         "diff": {

@@ -78,6 +78,7 @@ def first_server(*installed: bool | None) -> list[tuple[str, str, str]]:
     [
         pytest.param((False, True, True), "k3s on n3 and n2, none on n1", id="replaced"),
         pytest.param((False, False, True), "k3s on n3, none on n1", id="one-is-left"),
+        pytest.param((False, None, True), "k3s on n3, none on n1", id="one-is-silent"),
     ],
 )
 def test_a_new_first_server_founds_no_second_cluster(
@@ -93,7 +94,20 @@ def test_a_new_first_server_founds_no_second_cluster(
         pytest.param((True, True, True), id="all-run"),
         pytest.param((True, False, True), id="another-joins"),
         pytest.param((None, True, True), id="the-first-is-silent"),
+        pytest.param((False, None, False), id="another-is-silent-which-is-told-elsewhere"),
     ],
 )
 def test_other_servers_may_found_and_join(installed: tuple[bool | None, ...]) -> None:
     assert first_server(*installed) == []
+
+
+def test_a_limit_may_not_hide_the_cluster_that_is_there() -> None:
+    probe = Probe(reachable=True, sudo=True, facts={"system": {"installed": {"k3s": False}}})
+    hosts = (
+        Host("n1", frozenset({"k3s_server"}), probe=probe),
+        Host("n2", frozenset({"k3s_server"}), in_play=False),
+    )
+    found = check_system(Inventory(hosts, {}, first_k3s_server="n1"))
+    (finding,) = [each for each in found if each.code == "k3s-first-server-new"]
+    assert finding.seen == "no k3s on n1, n2 not asked"
+    assert "without --limit" in finding.fix

@@ -76,6 +76,18 @@ def test_all_nodes_get_their_labels_in_one_call(server: Server) -> None:
     }
 
 
+def test_labels_of_the_other_nodes_are_told(server: Server) -> None:
+    """A run on a part of the nodes must not forget what the others have."""
+    others = [
+        api_node("n2", labels={"rackforge.io/gpu-amd": "true"}),
+        api_node("n3", labels={"rackforge.io/gpu-amd": "true", "x": "y"}),
+    ]
+    server.says("get nodes", listed(api_node("n1", labels={"mine": "1"}), *others))
+    seen = set(server.run(nodes=[{"name": "n1"}])["other_labels"])
+    assert {"rackforge.io/gpu-amd", "x"} <= seen
+    assert "mine" not in seen
+
+
 def test_nothing_is_asked_for_where_nothing_differs(server: Server) -> None:
     server.says("get nodes", listed(api_node("n1")))
     result = server.run(nodes=[{"name": "n1", "labels": {}, "taints": []}])
