@@ -473,6 +473,10 @@ def _units(record: RoleRecord, present: NodeState, settings: bool) -> list[Actio
         now = present.units.get(name, UnitState())
         restart = settings and name.endswith(".service")
         kinds = _unit(before, now, restart)
+        if name.endswith(".target"):
+            # It says what has come up and runs nothing. Another role of ours may have reached it
+            # before this record, and have taken it back meanwhile.
+            kinds = [kind for kind in kinds if kind is not Kind.START_UNIT]
         actions += [
             Action(kind, name, now.group if kind is Kind.STOP_UNIT else "") for kind in kinds
         ]

@@ -202,6 +202,14 @@ def test_units_run_and_start_as_before(
     assert plan({"units": {"x.service": before}}, {"units": {"x.service": now}}) == (expected, ())
 
 
+def test_a_target_is_left_but_never_reached_again() -> None:
+    """Two roles whose units want it are taken out in whatever order: nothing of it stays."""
+    up, down = UnitState("loaded", "active", "static"), UnitState("loaded", "inactive", "static")
+    units = {"units": {"x.target": up}}
+    assert plan({"units": {"x.target": down}}, units) == (["stop unit x.target"], ())
+    assert plan(units, {"units": {"x.target": down}}) == ([], ())
+
+
 def test_units_stop_in_declared_order_after_what_starts_them() -> None:
     declared = Declaration(
         units=("docker.service", "docker.socket", "containerd.service", "d-*.scope")
