@@ -58,7 +58,7 @@ class Links:
     def stop(self) -> None:
         """End the threads."""
         self._stopped.set()
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(2 * self._pace.answer_in)
         for peer in list(self._peers.values()):
             peer.close()
@@ -105,8 +105,9 @@ class Links:
             self._peers[name] = self._peer(member)
             arguments = (name, self._peer(member), members, body, heard)
             thread = threading.Thread(target=self._listen, args=arguments, daemon=True)
-            self._threads.append(thread)
+            # Whoever stops this meanwhile waits for threads that have begun only.
             thread.start()
+            self._threads.append(thread)
 
     def _peer(self, member: Member) -> Peer:
         return Peer(member.address, member.peer_port, self._context, self._password)

@@ -10,5 +10,6 @@ from tests.testinfra.lab_nodes import differences
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4], ids=["first", "second", "third", "agent"])
 def test_node_is_as_it_was_before(number: int) -> None:
-    found = differences("mol-k3s-ha", f"mol-k3s-ha-n{number}")
+    # The tests switch every server off once.
+    found = differences("mol-k3s-ha", f"mol-k3s-ha-n{number}", booted=number < 4)
     assert not found, "\n".join(found)
