@@ -6,7 +6,7 @@
 SCENARIOS ?= lifecycle gpu k3s convect preflight firewall docker ray os_base k3s_airgap nvidia rocm default access
 
 # Scenarios of `make test-slow`, which is run before a change of what they show is called done.
-SLOW_SCENARIOS ?= k3s_ha ray_venv ssh
+SLOW_SCENARIOS ?= k3s_ha k3s_workloads ray_venv ssh
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2
