@@ -178,6 +178,11 @@ bench-gpu: setup ## Time gpu_info beside an empty module, and the parsers
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.gpu_info
 
 # Beside nmap where it is installed. Figures are printed; nothing is decided by them.
+.PHONY: bench-k3s
+bench-k3s: setup ## Time provisioning k3s beside k3s-ansible (PEER=checkout INSTALL=install.sh ANSIBLE=ansible-playbook)
+	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.k3s_peer --peer $(PEER) --install-script $(INSTALL) \
+	  $(if $(ANSIBLE),--ansible-playbook $(ANSIBLE)) --contenders ours,peer
+
 .PHONY: bench-mesh
 bench-mesh: setup ## Time the port mesh: one pair beside nmap and a plain loop, then whole meshes
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.mesh pair --rounds 7
