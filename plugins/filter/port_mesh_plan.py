@@ -92,7 +92,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_profile
 )
 from jinja2.exceptions import UndefinedError
 
-_VARIABLES = tuple(sorted({name for row in CATALOGUE for name in row.variables}))
+_CHOICES = {row.choice.variable for row in CATALOGUE if row.choice}
+_VARIABLES = tuple(sorted({name for row in CATALOGUE for name in row.variables} | _CHOICES))
 
 
 def port_mesh_plan(
@@ -120,7 +121,7 @@ def port_mesh_plan(
 
 
 def _view(variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return a host's node address and its variables that move a port."""
+    """Return a host's node address and its variables that decide about a port."""
     node = variables.get("ansible_facts", {}).get("gpu_cluster", {})
     return str(node.get("node_address") or ""), {
         name: _value(variables, name) for name in _VARIABLES if name in variables

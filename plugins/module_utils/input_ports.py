@@ -104,7 +104,8 @@ def _rows(host: Host, inventory: Inventory) -> Iterator[Port]:
     if K3S in wanted:
         wanted |= {MANAGEMENT}
     for row in CATALOGUE:
-        if row.profile in wanted and row.clients != (ITSELF,) and host.is_in(groups_of(row.role)):
+        here = row.profile in wanted and host.is_in(groups_of(row.role))
+        if here and row.clients != (ITSELF,) and row.counts(host.values):
             yield row
     for row in K3S_OWN_ROWS:
         if row.profile in wanted and host.is_in(groups_of(row.role)):

@@ -67,7 +67,8 @@ _EXPECTED = {
     "ray": re.compile(r"ray(\.service)?$"),
     "k3s": re.compile(r"(k3s(-server|-agent)?\.service|k3s.*)$"),
     "monitoring": re.compile(
-        r"(.*(prometheus|victoria|grafana|exporter|alertmanager).*|vm[a-z]+(\.service)?)$"
+        r"(.*(prometheus|victoria|grafana|exporter|alertmanager).*|vm[a-z]+(\.service)?"
+        r"|docker\.service)$"
     ),
 }
 #: The process that listens for another preflight, or for one that was cut off.

@@ -89,10 +89,11 @@ def _listeners_of(
     """Yield the listeners of one row, a host at a time."""
     clients = _clients(row, nodes, groups)
     for host in members_of(row.role, groups):
-        if host not in nodes:
+        own = variables.get(host, {})
+        if host not in nodes or not row.counts(own):
             continue
         try:
-            first, last = span_of(row, with_worker_ports(variables.get(host, {}), host, groups))
+            first, last = span_of(row, with_worker_ports(own, host, groups))
         except PortRuleError:
             # Preflight has a finding about the variable, and goes on to find the others.
             continue

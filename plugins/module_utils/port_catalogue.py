@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, Optional
 
 #: The groups of an inventory whose hosts are nodes.
 CLUSTER_GROUPS = (
@@ -58,6 +59,27 @@ NEUTREE = "Neutree static node clusters"
 CONVECTHUB = "ConvectHub on-prem"
 AIGRID = "AIGr.id management cluster"
 VAST = "Vast LAN clusters"
+#: Programs whose own default no document of ours moves.
+EXPORTERS = "the program's own default"
+VICTORIA = "VictoriaMetrics documentation"
+ETCD = "k3s server --help, --etcd-expose-metrics"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The input of a host that decides whether a row counts there, and with which values.
+
+    ``default`` is what the input is when it is not set.
+    """
+
+    variable: str
+    values: tuple[str, ...]
+    default: str = ""
+
+    def is_made(self, variables: Mapping[str, Any]) -> bool:
+        """Return whether a host with these variables has what the row is about."""
+        value = variables.get(self.variable)
+        return str(self.default if value is None else value) in self.values
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,8 @@ class Port:
     ``role`` is the group that listens, or a name of ``EXPANSIONS``. ``variable`` (and
     ``last_variable`` for the end of a range) names the role default that moves it; a row without
     one cannot be moved. ``alias`` is another document's name of the variable. ``is_login`` marks
-    the port by which Ansible comes: the login proves it and no firewall of ours closes it.
+    the port by which Ansible comes: the login proves it and no firewall of ours closes it. A row
+    with a ``choice`` counts on hosts that made it, one without on all.
     """
 
     name: str
@@ -83,6 +106,11 @@ class Port:
     source: str = ""
     alias: str = ""
     is_login: bool = False
+    choice: Optional[Choice] = None
+
+    def counts(self, variables: Mapping[str, Any]) -> bool:
+        """Return whether a host with these variables has the listener."""
+        return self.choice is None or self.choice.is_made(variables)
 
     @property
     def end(self) -> int:
@@ -112,7 +140,7 @@ CATALOGUE: tuple[Port, ...] = (
         RAY_NODES,
         54311,
         "ray_metrics_export_port",
-        (CONTROL_NODE,),
+        (CONTROL_NODE, MONITORING),
         "Ray node metrics (Prometheus)",
         source=NEUTREE,
     ),
@@ -121,7 +149,7 @@ CATALOGUE: tuple[Port, ...] = (
         RAY_NODES,
         44217,
         "ray_autoscaler_metrics_port",
-        (CONTROL_NODE,),
+        (CONTROL_NODE, MONITORING),
         "Ray autoscaler metrics (Prometheus); Ray listens on the head only",
         source=NEUTREE,
     ),
@@ -130,7 +158,7 @@ CATALOGUE: tuple[Port, ...] = (
         RAY_NODES,
         44227,
         "ray_dashboard_metrics_port",
-        (CONTROL_NODE,),
+        (CONTROL_NODE, MONITORING),
         "Ray dashboard metrics (Prometheus); Ray listens on the head only",
         source=NEUTREE,
     ),
@@ -240,7 +268,7 @@ CATALOGUE: tuple[Port, ...] = (
         "k3s_server",
         6443,
         "k3s_api_port",
-        (K3S_NODES, CONTROL_NODE),
+        (K3S_NODES, CONTROL_NODE, MONITORING),
         "Kubernetes API",
         profile=K3S,
         source=f"{CONVECTHUB}, {AIGRID}",
@@ -261,7 +289,7 @@ CATALOGUE: tuple[Port, ...] = (
         K3S_NODES,
         10250,
         "",
-        (K3S_NODES,),
+        (K3S_NODES, MONITORING),
         "kubelet: metrics, logs and exec; Ray's workers begin above it on a shared node",
         profile=K3S,
         source=f"{CONVECTHUB}, {AIGRID}",
@@ -298,6 +326,16 @@ CATALOGUE: tuple[Port, ...] = (
         last=2380,
         profile=K3S_HA,
         source=f"{CONVECTHUB}, {AIGRID}",
+    ),
+    Port(
+        "k3s-etcd-metrics",
+        "k3s_server",
+        2381,
+        "",
+        (MONITORING,),
+        "Embedded etcd: metrics, where several servers have a monitoring host to show them to",
+        profile=K3S_HA,
+        source=ETCD,
     ),
     Port(
         "kube-controller-manager",
@@ -343,6 +381,91 @@ CATALOGUE: tuple[Port, ...] = (
         last_variable="k3s_node_port_last",
         profile=MANAGEMENT,
         source=AIGRID,
+    ),
+    Port(
+        "node-exporter",
+        EVERY_NODE,
+        9100,
+        "node_metrics_port",
+        (MONITORING,),
+        "Metrics of the node and its GPUs (node exporter)",
+        profile=MONITORING,
+        source=EXPORTERS,
+    ),
+    Port(
+        "gpu-exporter",
+        EVERY_NODE,
+        9400,
+        "node_metrics_gpu_port",
+        (MONITORING,),
+        "Metrics of the GPUs where the vendor's own exporter is chosen",
+        profile=MONITORING,
+        source=EXPORTERS,
+        choice=Choice("node_metrics_gpu_exporter", ("container",)),
+    ),
+    Port(
+        "docker-metrics",
+        RAY_NODES,
+        9323,
+        "docker_metrics_port",
+        (MONITORING,),
+        "Metrics of Docker Engine",
+        profile=MONITORING,
+        source=EXPORTERS,
+        choice=Choice("ray_runtime", ("container",), "container"),
+    ),
+    Port(
+        "monitoring-server",
+        MONITORING,
+        9090,
+        "monitoring_server_port",
+        (CONTROL_NODE, "ray_head"),
+        "Metrics database: queries, panels, alerts; Ray's dashboard asks it too",
+        profile=MONITORING,
+        source=EXPORTERS,
+    ),
+    Port(
+        "alertmanager",
+        MONITORING,
+        9093,
+        "monitoring_alertmanager_port",
+        (CONTROL_NODE,),
+        "Alertmanager: silences and what is firing",
+        profile=MONITORING,
+        source=EXPORTERS,
+    ),
+    Port(
+        "grafana",
+        MONITORING,
+        3000,
+        "monitoring_grafana_port",
+        (CONTROL_NODE, "ray_head"),
+        "Grafana, where it is chosen",
+        profile=MONITORING,
+        source=EXPORTERS,
+        choice=Choice("monitoring_grafana", ("repository", "archive", "existing")),
+    ),
+    Port(
+        "vmagent",
+        MONITORING,
+        8429,
+        "monitoring_vmagent_port",
+        (ITSELF,),
+        "VictoriaMetrics' agent, on the loopback, where VictoriaMetrics is chosen",
+        profile=MONITORING,
+        source=VICTORIA,
+        choice=Choice("monitoring_server", ("victoriametrics",)),
+    ),
+    Port(
+        "vmalert",
+        MONITORING,
+        8880,
+        "monitoring_vmalert_port",
+        (ITSELF,),
+        "VictoriaMetrics' alert rules, on the loopback, where VictoriaMetrics is chosen",
+        profile=MONITORING,
+        source=VICTORIA,
+        choice=Choice("monitoring_server", ("victoriametrics",)),
     ),
     Port(
         "metrics-upload",

@@ -136,7 +136,8 @@ def rules_for(
     profiles = profiles_of(topology.groups, topology.profiles)
     ports: dict[str, list[str]] = {}
     for port in catalogue:
-        if port.profile in profiles and host in members_of(port.role, topology.groups):
+        here = port.profile in profiles and host in members_of(port.role, topology.groups)
+        if here and port.counts(variables):
             for client in port.clients:
                 ports.setdefault(client, []).append(listening(port, variables))
     interface = next((each.interface for each in topology.members if each.name == host), "")

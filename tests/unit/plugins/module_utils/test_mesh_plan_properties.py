@@ -123,6 +123,7 @@ def by_loop(case: Case) -> dict[tuple[str, str, str], tuple[int, frozenset[str]]
         and row.name != "ssh"
         and row.profile in profiles
         and is_in(host, row.role, groups)
+        and row.counts(variables.get(host, {}))
         and range_of(row, variables.get(host, {}), shared(host, groups))
     }
 

@@ -61,9 +61,42 @@ DOCUMENTS = {
 def test_the_catalogue_says_what_the_document_says(document: str) -> None:
     rows: dict[tuple[str, str, str], set[tuple[int, int]]] = {}
     for row in CATALOGUE:
-        for client in row.clients if document in row.source else ():
+        # The monitoring host asks for metrics, of which the documents say the ports alone.
+        clients = [client for client in row.clients if client != "monitoring"]
+        for client in clients if document in row.source else ():
             rows.setdefault((client, row.role, row.protocol), set()).add((row.number, row.end))
     assert rows == DOCUMENTS[document]
+
+
+def test_the_monitoring_host_reaches_what_shows_metrics_and_nothing_else() -> None:
+    assert {row.name for row in CATALOGUE if "monitoring" in row.clients} == {
+        "ray-metrics",
+        "ray-autoscaler-metrics",
+        "ray-dashboard-metrics",
+        "k3s-api",
+        "k3s-kubelet",
+        "k3s-etcd-metrics",
+        "node-exporter",
+        "gpu-exporter",
+        "docker-metrics",
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "variables", "counts"),
+    [
+        pytest.param("node-exporter", {}, True, id="always"),
+        pytest.param("grafana", {}, False, id="not-chosen"),
+        pytest.param("grafana", {"monitoring_grafana": None}, False, id="null"),
+        pytest.param("grafana", {"monitoring_grafana": "archive"}, True, id="chosen"),
+        pytest.param("docker-metrics", {}, True, id="by-default"),
+        pytest.param("docker-metrics", {"ray_runtime": "venv"}, False, id="not-with-venv"),
+    ],
+)
+def test_a_row_counts_where_its_choice_was_made(
+    row: str, variables: dict[str, object], counts: bool
+) -> None:
+    assert port_named(row).counts(variables) is counts
 
 
 def test_every_profile_has_rows() -> None:
