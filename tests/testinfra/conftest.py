@@ -13,7 +13,12 @@ import testinfra
 
 from tests.testinfra.ray_cluster import Cluster, node_address
 
-DASHBOARD_PORTS = {"mol-k3s": 8265, "mol-ray": 8265, "mol-ray-venv": 8300}
+DASHBOARD_PORTS = {
+    "mol-k3s": 8265,
+    "mol-monitoring": 8265,
+    "mol-ray": 8265,
+    "mol-ray-venv": 8300,
+}
 
 
 @pytest.fixture(scope="session")
