@@ -31,6 +31,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_mo
     HEAD,
     K3S_AGENT,
     K3S_SERVER,
+    MONITORING,
     WORKER,
     Host,
     Inventory,
@@ -67,6 +68,7 @@ def check_inventory(inventory: Inventory) -> list[Finding]:
         [
             *check_heads(inventory),
             *check_k3s_servers(inventory),
+            *check_monitoring(inventory),
             *check_groups(inventory),
             *check_limit(inventory),
             *merge_common(per_host, names),
@@ -177,6 +179,24 @@ def check_k3s_servers(inventory: Inventory) -> list[Finding]:
     ]
 
 
+def check_monitoring(inventory: Inventory) -> list[Finding]:
+    """Return a finding when several hosts are to ask all nodes for their metrics."""
+    names = [host.name for host in inventory.monitoring_hosts]
+    if len(names) < 2:
+        return []
+    return [
+        Finding(
+            severity=Severity.ERROR,
+            code="monitoring-doubled",
+            host=INVENTORY,
+            message=f"{plural(len(names), 'host')} are in the group {MONITORING}.",
+            seen=f"{MONITORING}: {join_names(names)}",
+            expected=f"one host in {MONITORING}, or none",
+            fix=f"leave {names[0]} in [{MONITORING}] and take {join_names(names[1:])} out of it",
+        )
+    ]
+
+
 def check_groups(inventory: Inventory) -> list[Finding]:
     """Return findings about hosts in no group of ours or in two, and about misspelt groups."""
     findings = [_misspelt_group(inventory, name) for name in sorted(inventory.group_names)]
@@ -226,13 +246,17 @@ def _misspelt_group(inventory: Inventory, name: str) -> Optional[Finding]:
 
 
 def check_limit(inventory: Inventory) -> list[Finding]:
-    """Return findings when --limit leaves out the head, or the server of k3s that others join.
+    """Return findings when --limit leaves out a host whose address every node must learn.
 
-    Every node must learn their address.
+    These are the head, the server of k3s that others join, and the monitoring host.
     """
+    known = [("head-outside-limit", "head", host) for host in inventory.heads]
+    known += [
+        ("monitoring-outside-limit", "monitoring host", host) for host in inventory.monitoring_hosts
+    ]
     findings = [
-        _outside_limit(inventory, host, "head-outside-limit", "head")
-        for host in inventory.heads
+        _outside_limit(inventory, host, code, what)
+        for code, what, host in known
         if not host.in_play
     ]
     servers = inventory.k3s_servers

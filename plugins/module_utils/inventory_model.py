@@ -19,6 +19,7 @@ HEAD = "ray_head"
 WORKER = "ray_worker"
 K3S_SERVER = "k3s_server"
 K3S_AGENT = "k3s_agent"
+MONITORING = "monitoring"
 
 
 #: Groups whose hosts the other nodes join.
@@ -91,6 +92,12 @@ class Inventory:
         return tuple(host for host in self.hosts if K3S_SERVER in host.groups)
 
     @property
+    def monitoring_hosts(self) -> tuple[Host, ...]:
+        """Return the hosts of the group of the monitoring host."""
+        return tuple(host for host in self.hosts if MONITORING in host.groups)
+
+    @property
     def needed_names(self) -> frozenset[str]:
-        """Return the hosts without which no run goes on: the others join them."""
-        return frozenset(host.name for host in (*self.heads, *self.k3s_servers))
+        """Return the hosts without which no run goes on: others need their addresses."""
+        needed = (*self.heads, *self.k3s_servers, *self.monitoring_hosts)
+        return frozenset(host.name for host in needed)

@@ -69,8 +69,9 @@ def faults() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def mended(faults: None) -> None:
+def mended(request: pytest.FixtureRequest) -> None:
     """The faults, mended."""
+    request.getfixturevalue("faults")
     lab.gpus(WORKER, reset=True, lab=LAB)
     on(WORKER, "systemctl", "start", "ray.service")
     on(HEAD, "systemctl", "start", "prometheus-node-exporter.service")

@@ -141,6 +141,22 @@ def test_a_head_alone_is_a_cluster() -> None:
             id="two-heads",
         ),
         pytest.param(
+            inventory(
+                HEAD,
+                host("m1", "monitoring", node=facts(3)),
+                host("m2", "monitoring", node=facts(4)),
+            ),
+            [
+                (
+                    "error",
+                    "inventory",
+                    "monitoring-doubled",
+                    "leave m1 in [monitoring] and take m2 out of it",
+                )
+            ],
+            id="two-monitoring-hosts",
+        ),
+        pytest.param(
             inventory(host("h1", "ray_head", "ray_worker", node=facts(1))),
             [("note", "h1", "head-is-worker-too", "")],
             id="head-and-worker",
@@ -167,6 +183,11 @@ def test_a_head_alone_is_a_cluster() -> None:
             inventory(host("h1", "ray_head", in_play=False), WORKER, limit="w1"),
             [("error", "h1", "head-outside-limit", "--limit 'w1,h1'")],
             id="head-left-out-by-limit",
+        ),
+        pytest.param(
+            inventory(HEAD, WORKER, host("m1", "monitoring", in_play=False), limit="ray_head,w1"),
+            [("error", "m1", "monitoring-outside-limit", "--limit 'ray_head,w1,m1'")],
+            id="monitoring-left-out-by-limit",
         ),
     ],
 )
