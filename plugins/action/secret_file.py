@@ -81,8 +81,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "src": source,
             "dest": self._task.args["dest"],
             "owner": "root",
-            "group": "root",
-            "mode": "0600",
+            "group": self._task.args.get("group") or "root",
+            "mode": self._task.args.get("mode") or "0600",
         }
         copy = self._shared_loader_obj.action_loader.get(
             "ansible.legacy.copy",

@@ -37,6 +37,31 @@ class Seen:
     gid: int = 0
 
 
+#: A user or group that check mode expects from an earlier step; equal to nobody's number.
+TO_COME = -1
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A directory, as it should be or, with mode None where there is none, as it is."""
+
+    path: str
+    mode: Optional[int]
+    uid: int = 0
+    gid: int = 0
+
+
+def folder_sides(wanted: Folder, seen: Folder) -> tuple[str, str]:
+    """Return a directory's sides of a diff, equal where nothing differs."""
+    return _folder_side(seen), _folder_side(wanted)
+
+
+def _folder_side(folder: Folder) -> str:
+    if folder.mode is None:
+        return ""
+    return f"(directory)\n(mode) {folder.mode:04o}\n(owner) {folder.uid}:{folder.gid}\n"
+
+
 def parse_mode(path: str, mode: str) -> int:
     """Return the permissions that octal digits stand for."""
     if not re.fullmatch(r"0?[0-7]{3,4}", mode):

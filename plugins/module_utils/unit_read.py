@@ -16,7 +16,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state i
     parse_unit,
 )
 
-_PROPERTIES = "ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic"
+_PROPERTIES = (
+    "ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic,"
+    "StateChangeTimestampMonotonic"
+)
 
 
 def read_unit(command: Command, name: str) -> UnitState:

@@ -14,7 +14,7 @@ version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
   - When the file O(secret) does not exist on the control node it is made, with 256 random bits in hexadecimal, mode 0600.
-  - It is then copied to the node, owned by root, mode 0600. The value stands in no argument, no result and no log.
+  - It is then copied to the node, owned by root, mode 0600 unless said otherwise. The value stands in no argument, no result and no log.
 attributes:
   check_mode:
     support: full
@@ -34,6 +34,15 @@ options:
     description: The file on the node.
     type: path
     required: true
+  group:
+    description: The group of the node's file, for a service that reads it without being root.
+    type: str
+    default: root
+  mode:
+    description: Permissions of the node's file, V(0640) together with O(group).
+    type: str
+    choices: ["0400", "0600", "0640"]
+    default: "0600"
   prefix:
     description:
       - What stands before the secret in the node's file, such as the first part of a k3s token. It is not part of the secret.

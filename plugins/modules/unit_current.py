@@ -14,12 +14,14 @@ version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
   - Enables and starts a unit, and restarts it when one of the files it was started from is younger than its start.
+  - Files of O(reload_files) are taken over by C(systemctl reload) instead, so that a program which can read its settings anew is not
+    interrupted. The unit needs C(ExecReload).
   - The comparison with the running unit makes good what an interrupted run left undone. A handler would be lost with the run
     that notified it.
 attributes:
   check_mode:
     support: full
-    description: Says whether the unit would be enabled, started or restarted.
+    description: Says whether the unit would be enabled, started, restarted or reloaded.
   diff_mode:
     support: full
     description: Shows the unit's state before and after.
@@ -40,6 +42,17 @@ options:
     description: Whether an earlier task of this play has changed one of them; lets check mode predict the restart.
     type: bool
     default: false
+  reload_files:
+    description:
+      - Files that the running program reads anew when its unit is reloaded. One that is younger than the last start or reload is taken over so.
+      - The paths are not to be among O(files), where they would mean a restart.
+    type: list
+    elements: path
+    default: []
+  changed_reload_inputs:
+    description: Whether an earlier task of this play has changed one of O(reload_files); lets check mode predict the reload.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -47,6 +60,12 @@ EXAMPLES = r"""
   rackforge.gpu_cluster.unit_current:
     name: ray.service
     files: [/etc/systemd/system/ray.service, /etc/ray/auth_token]
+
+- name: Run Prometheus, and let it read new rules without an interruption
+  rackforge.gpu_cluster.unit_current:
+    name: prometheus.service
+    files: [/etc/systemd/system/prometheus.service, /usr/bin/prometheus]
+    reload_files: [/etc/rackforge-monitoring/prometheus.yml]
 """
 
 RETURN = r"""
@@ -67,14 +86,22 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_read im
     read_unit,
     youngest,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state import plan_unit
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state import (
+    Reload,
+    plan_unit,
+)
 
 
 def apply(command: Command, name: str, steps: list[str], reload: bool) -> None:
     """Do the steps."""
     if reload and steps:
         command.need(["systemctl", "daemon-reload"])
-    verbs = {"enabled": "enable", "started": "start", "restarted": "restart"}
+    verbs = {
+        "enabled": "enable",
+        "started": "start",
+        "restarted": "restart",
+        "reloaded": "reload",
+    }
     for step in steps:
         command.need(["systemctl", verbs[step], name])
 
@@ -86,13 +113,16 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "files": {"type": "list", "elements": "path", "default": []},
             "changed_inputs": {"type": "bool", "default": False},
+            "reload_files": {"type": "list", "elements": "path", "default": []},
+            "changed_reload_inputs": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    command, name = Command(module), module.params["name"]
+    command, params, name = Command(module), module.params, module.params["name"]
     try:
         seen = read_unit(command, name)
-        steps = plan_unit(seen, youngest(module.params["files"]), module.params["changed_inputs"])
+        reload = Reload(youngest(params["reload_files"]), params["changed_reload_inputs"])
+        steps = plan_unit(seen, youngest(params["files"]), params["changed_inputs"], reload)
         if not module.check_mode:
             apply(command, name, steps, seen.needs_reload)
     except CommandError as error:

@@ -124,3 +124,14 @@ def test_a_secret_that_others_can_read_is_refused(
     result = deliver(notes, secret=str(secret), dest="/etc/token", value="abc")
     assert (result["failed"], notes) == (True, [])
     assert "chmod 600" in result["msg"]
+
+
+def test_a_service_that_is_not_root_may_read_its_secret(
+    secret: Path, notes: list[dict[str, Any]]
+) -> None:
+    deliver(notes, secret=str(secret), dest="/etc/token", group="prometheus", mode="0640")
+    assert (notes[0]["owner"], notes[0]["group"], notes[0]["mode"]) == (
+        "root",
+        "prometheus",
+        "0640",
+    )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state import (
+    Reload,
     UnitState,
     parse_unit,
     plan_unit,
@@ -83,3 +84,31 @@ def test_only_what_is_needed_is_done(
     seen: UnitState, youngest: float, changed: bool, expected: list[str]
 ) -> None:
     assert plan_unit(seen, youngest, changed) == expected
+
+
+RELOADED = replace(CURRENT, settled_at=1020.0)
+
+
+def test_the_end_of_the_last_reload_is_read() -> None:
+    text = RUNNING + "StateChangeTimestampMonotonic=20000000\n"
+    assert parse_unit(text, boot_time=1000.0) == RELOADED
+
+
+@pytest.mark.parametrize(
+    ("seen", "restart", "reload", "expected"),
+    [
+        pytest.param(CURRENT, 1012.0, Reload(1012.0), [], id="current"),
+        pytest.param(CURRENT, 1012.0, Reload(1013.0), ["reloaded"], id="settings-younger"),
+        pytest.param(RELOADED, 0.0, Reload(1019.0), [], id="taken-over-by-an-earlier-reload"),
+        pytest.param(RELOADED, 0.0, Reload(1021.0), ["reloaded"], id="younger-than-the-reload"),
+        pytest.param(CURRENT, 0.0, Reload(0.0, True), ["reloaded"], id="foreseen"),
+        pytest.param(CURRENT, 1013.0, Reload(1013.0, True), ["restarted"], id="a-restart-is-both"),
+        pytest.param(
+            replace(CURRENT, active_state="failed"), 0.0, Reload(2000.0), ["started"], id="stopped"
+        ),
+    ],
+)
+def test_settings_that_can_be_read_anew_interrupt_nothing(
+    seen: UnitState, restart: float, reload: Reload, expected: list[str]
+) -> None:
+    assert plan_unit(seen, restart, False, reload) == expected

@@ -94,3 +94,48 @@ def test_an_unknown_owner_is_named(node: Node, tmp_path: Path) -> None:
     result = node.run(main, files=[file(tmp_path / "x", "x\n") | {"owner": "nobody-at-all"}])
     assert f"{tmp_path}/x: this node has no such user or group" in result["msg"]
     assert not (tmp_path / "x").exists()
+
+
+def folder(path: Path, **more: Any) -> dict[str, Any]:
+    """Return one entry of the directories, owned by whoever runs the tests."""
+    return {"path": str(path), "owner": OWNER, "group": GROUP, **more}
+
+
+def test_directories_come_before_the_files_with_their_own_modes(node: Node, tmp_path: Path) -> None:
+    wanted = {
+        "directories": [folder(tmp_path / "a", mode="0750"), folder(tmp_path / "a" / "b")],
+        "files": [file(tmp_path / "a" / "b" / "x", "x\n")],
+    }
+    assert node.run(main, **wanted)["paths"] == [
+        str(tmp_path / "a"),
+        str(tmp_path / "a" / "b"),
+        str(tmp_path / "a" / "b" / "x"),
+    ]
+    modes = [path.stat().st_mode & 0o7777 for path in (tmp_path / "a", tmp_path / "a" / "b")]
+    assert modes == [0o750, 0o755]
+    assert node.run(main, **wanted)["changed"] is False
+
+
+def test_a_directory_with_another_mode_is_set_and_shown(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir(mode=0o777)
+    (tmp_path / "a").chmod(0o777)
+    result = node.run(main, directories=[folder(tmp_path / "a", mode="0750")])
+    assert (tmp_path / "a").stat().st_mode & 0o7777 == 0o750
+    assert ("0777" in result["diff"][0]["before"], "0750" in result["diff"][0]["after"]) == (
+        True,
+        True,
+    )
+
+
+def test_check_mode_foresees_owners_and_programs_that_are_to_come(
+    node: Node, tmp_path: Path
+) -> None:
+    later = {"owner": "nobody-at-all", "group": "nobody-at-all"}
+    result = node.run(
+        main,
+        check=True,
+        directories=[folder(tmp_path / "d") | later],
+        files=[file(tmp_path / "d" / "x", "x\n", validate=["not-there-yet", "%s"]) | later],
+    )
+    assert result["paths"] == [str(tmp_path / "d"), str(tmp_path / "d" / "x")]
+    assert not (tmp_path / "d").exists()

@@ -75,3 +75,12 @@ def test_a_unit_that_does_not_start_is_explained(node: Node) -> None:
         "Could not bring ray.service up: 'systemctl start ray.service' exited 1: Job for"
         " ray.service failed.; see 'journalctl --unit ray.service' on this node"
     )
+
+
+def test_settings_that_the_program_reads_anew_are_reloaded(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "settings").write_text("")
+    node.answers(SHOW, running(1))
+    node.answers("systemctl reload", (0, "", ""))
+    result = node.run(main, name="ray.service", reload_files=[str(tmp_path / "settings")])
+    assert (result["changed"], result["done"]) == (True, ["reloaded"])
+    assert node.calls[1:] == ["systemctl reload ray.service"]
