@@ -20,6 +20,9 @@ DAEMON_FILE = "/etc/docker/daemon.json"
 LOG_MAX_SIZE = "10m"
 LOG_MAX_FILES = 3
 
+#: Where the engine serves its metrics; unset, it serves none.
+METRICS = "metrics-addr"
+
 #: Lists that are one decision: ours takes the place of what is there.
 REPLACED = frozenset({"default-address-pools"})
 
@@ -30,7 +33,7 @@ _KINDS: Mapping[type, str] = {
     int: "max-concurrent-downloads max-concurrent-uploads max-download-attempts mtu "
     "shutdown-timeout",
     str: "bip bridge cgroup-parent containerd data-root default-runtime exec-root fixed- "
-    "cidr group log-driver log-level pidfile storage-driver userns-remap",
+    "cidr group log-driver log-level metrics-addr pidfile storage-driver userns-remap",
     list: "authorization-plugins default-address-pools dns dns-opts dns-search exec-opts "
     "hosts insecure-registries labels registry-mirrors storage-opts",
     dict: "builder default-ulimits features log-opts runtimes",
@@ -55,6 +58,7 @@ class Wishes:
     registry_mirrors: tuple[str, ...] = ()
     insecure_registries: tuple[str, ...] = ()
     cdi_enabled: Optional[bool] = None
+    metrics_address: Optional[str] = None
 
 
 def parse_daemon(text: str) -> dict[str, Any]:
@@ -148,6 +152,7 @@ def wanted(
     taken = {**present, **wishes.options, **dict.fromkeys(flags)}
     said.update(_live_restore(wishes.live_restore, taken, swarm))
     said.update(_log_rotation(wishes, taken))
+    said.update(_metrics(wishes.metrics_address, taken))
     _no_contradiction(wishes.options, said)
     result = merge(copy.deepcopy(dict(wishes.options)), said)
     check_types(result, "docker_daemon_options")
@@ -192,6 +197,42 @@ def _log_rotation(wishes: Wishes, taken: Mapping[str, Any]) -> dict[str, Any]:
     options = {"max-size": size, "max-file": None if files is None else str(files)}
     said = {name: value for name, value in options.items() if value is not None}
     return {"log-driver": driver or "json-file", "log-opts": said}
+
+
+def _metrics(address: Optional[str], taken: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the setting, unless the owner has one: what reads it there must go on working."""
+    if address is None:
+        return {}
+    port = re.fullmatch(r"(?:[^\s:]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", address)
+    if port is None or not 0 < int(port[1]) < 65536:
+        raise DaemonError(
+            f"docker_metrics_address is '{address}', expected ADDRESS:PORT such as "
+            "198.18.0.11:9323. Nothing was changed"
+        )
+    return {} if METRICS in taken else {METRICS: address}
+
+
+def metrics_kept(
+    address: Optional[str],
+    present: Mapping[str, Any],
+    options: Mapping[str, Any],
+    flags: Iterable[str] = (),
+) -> str:
+    """Return what to tell of the owner's own address for metrics; empty where there is none."""
+    if address is None or METRICS in options:
+        return ""
+    if METRICS in frozenset(flags):
+        return (
+            f"dockerd gets {METRICS} on its command line, which stays; docker_metrics_address="
+            f"{address} has no effect. 'systemctl cat docker.service' shows the command line"
+        )
+    if present.get(METRICS, address) == address:
+        return ""
+    return (
+        f"{DAEMON_FILE} says {METRICS}: {present[METRICS]}, which stays; docker_metrics_address="
+        f"{address} has no effect. To have that one, set docker_daemon_options="
+        f'{{"{METRICS}": "{address}"}}, or take the key out of the file'
+    )
 
 
 #: Which input says which key, for those who say it twice.

@@ -78,6 +78,13 @@ options:
   cdi_enabled:
     description: Whether the engine takes devices by their CDI names. Not set, the release decides (on from 28.2).
     type: bool
+  metrics_address:
+    description:
+      - Address and port, as ADDRESS:PORT, at which the engine serves its metrics in Prometheus' format. They are open to whoever reaches it.
+      - Another C(metrics-addr) of the owner's, in daemon.json or on dockerd's command line, stays, with a warning.
+      - A change restarts the engine. It does not start while the address is not the node's or the port is taken.
+      - "When not set: nothing is changed about it; the engine's default is to serve none."
+    type: str
   http_proxy:
     description: Proxy for plain HTTP.
     type: str
@@ -171,6 +178,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.docker_daemo
     check_types,
     flags_of,
     merge,
+    metrics_kept,
     parse_daemon,
     render_daemon,
     twice_said,
@@ -296,6 +304,7 @@ def wishes_of(params: dict[str, Any]) -> Wishes:
         registry_mirrors=tuple(params["registry_mirrors"]),
         insecure_registries=tuple(params["insecure_registries"]),
         cdi_enabled=params["cdi_enabled"],
+        metrics_address=params["metrics_address"],
     )
 
 
@@ -385,6 +394,8 @@ def make_plan(params: dict[str, Any], seen: Seen, members: frozenset[str]) -> Pl
     pools, warnings = pools_and_warnings(params, present, seen)
     flags = flags_of(seen.command_line)
     more = wanted(wishes_of(params), present, pools, flags, seen.swarm)
+    kept = metrics_kept(params["metrics_address"], present, params["options"], flags)
+    warnings += [kept] if kept else []
     settings = merge(present, more)
     check_types(settings, "docker_daemon_options")
     check_command_line(settings, present, seen)
@@ -563,6 +574,7 @@ def arguments() -> dict[str, Any]:
         "data_root": {"type": "path"},
         "live_restore": {"type": "bool"},
         "cdi_enabled": {"type": "bool"},
+        "metrics_address": {"type": "str"},
         "http_proxy": {"type": "str", "no_log": True},
         "https_proxy": {"type": "str", "no_log": True},
         "registry_ca_files": {"type": "dict", "default": {}},

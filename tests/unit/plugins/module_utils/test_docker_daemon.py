@@ -13,6 +13,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.docker_daemo
     check_types,
     flags_of,
     merge,
+    metrics_kept,
     parse_daemon,
     render_daemon,
     twice_said,
@@ -232,3 +233,54 @@ def test_a_setting_in_two_places_is_refused() -> None:
     flags = flags_of(["/usr/sbin/dockerd", "-H", "fd://", "--containerd=/run/containerd.sock"])
     assert twice_said({"debug": True}, flags) == ""
     assert "dockerd gets hosts on its command line" in twice_said({"hosts": []}, flags)
+
+
+METRICS = "198.18.0.11:9323"
+
+
+def test_metrics_are_served_where_asked_and_nowhere_else() -> None:
+    assert wanted(Wishes(metrics_address=METRICS), {})["metrics-addr"] == METRICS
+    assert "metrics-addr" not in wanted(Wishes(), {})
+    assert wanted(Wishes(metrics_address="[fd00::1]:9323"), {})["metrics-addr"] == "[fd00::1]:9323"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["9323", "198.18.0.11", "198.18.0.11:", "198.18.0.11:0", "198.18.0.11:65536", "a b:9323"],
+    ids=["port-alone", "address-alone", "no-port", "port-0", "port-too-high", "space"],
+)
+def test_an_address_for_metrics_has_a_port(address: str) -> None:
+    with pytest.raises(DaemonError, match=r"expected ADDRESS:PORT such as 198\.18\.0\.11:9323"):
+        wanted(Wishes(metrics_address=address), {})
+
+
+OWN = "127.0.0.1:9323"
+
+
+@pytest.mark.parametrize(
+    ("present", "options", "flags", "told"),
+    [
+        pytest.param({}, {}, (), "", id="none"),
+        pytest.param({"metrics-addr": METRICS}, {}, (), "", id="the-same"),
+        pytest.param({}, {"metrics-addr": OWN}, (), "", id="as-options-say"),
+        pytest.param(
+            {"metrics-addr": OWN},
+            {},
+            (),
+            "says metrics-addr: 127.0.0.1:9323, which stays",
+            id="file",
+        ),
+        pytest.param({}, {}, ("metrics-addr",), "on its command line, which stays", id="flag"),
+    ],
+)
+def test_an_address_of_the_owner_stays_and_is_told(
+    present: dict[str, Any], options: dict[str, Any], flags: tuple[str, ...], told: str
+) -> None:
+    said = metrics_kept(METRICS, present, options, flags)
+    assert told in said
+    assert bool(said) is bool(told)
+    more = wanted(Wishes(options=options, metrics_address=METRICS), present, None, flags)
+    if present or flags:
+        assert "metrics-addr" not in more
+    elif options:
+        assert more["metrics-addr"] == OWN

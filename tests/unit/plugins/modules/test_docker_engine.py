@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.modules import docker_engine
 from ansible_collections.rackforge.gpu_cluster.plugins.modules.docker_engine import main
 
@@ -347,3 +348,23 @@ def test_a_mask_of_a_killed_run_is_taken_off(engine: Node, place: Place) -> None
         "systemctl start docker.service",
     ]
     assert os.path.exists(place.daemon)
+
+
+def test_an_engine_is_restarted_to_serve_its_metrics(engine: Node, place: Place) -> None:
+    place.have(json.dumps(DEFAULT))
+    asked = {"metrics_address": "198.18.0.11:9323"}
+    result = engine.run(main, **asked)
+    assert result["done"] == [f"write {place.daemon}", "restart docker.service"]
+    assert place.settings() == {**DEFAULT, "metrics-addr": "198.18.0.11:9323"}
+    assert engine.run(main, **asked)["changed"] is False
+
+
+def test_an_owner_who_serves_metrics_elsewhere_is_told(
+    engine: Node, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _self, text: said.append(text))
+    place.have(json.dumps({**DEFAULT, "metrics-addr": "127.0.0.1:9323"}))
+    result = engine.run(main, metrics_address="198.18.0.11:9323")
+    assert (result["changed"], result["settings"]["metrics-addr"]) == (False, "127.0.0.1:9323")
+    assert "which stays; docker_metrics_address=198.18.0.11:9323 has no effect" in said[0]
