@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.secrets impo
 SIZE = 32  # bytes: 256 bits, 64 hexadecimal digits
 
 
+def basic(user: str, password: str) -> str:
+    """Return the value of the header Authorization for a user (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Make the secret if it is not there yet, then copy it."""
 
@@ -38,7 +44,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             if not self._have(source):
                 return {**result, "changed": True, "msg": f"{source} would be written"}
-            with self._prefixed(source) as path:
+            with self._framed(source) as path:
                 result.update(self._copy(path, task_vars or {}))
         except (SecretError, OSError) as error:
             return {**result, "failed": True, "msg": f"Could not use the secret: {error}"}
@@ -60,17 +66,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return True
 
     @contextmanager
-    def _prefixed(self, source: str) -> Iterator[str]:
-        """Give the path of a file with the prefix and the secret, while it is there."""
-        prefix = self._task.args.get("prefix") or ""
-        if not prefix:
+    def _framed(self, source: str) -> Iterator[str]:
+        """Give the path of a file with what the node gets, while it is there."""
+        prefix, suffix, user = (self._task.args.get(n) or "" for n in ("prefix", "suffix", "user"))
+        if not (prefix or suffix or user):
             yield source
             return
+        secret = read_secret(source)
         # Only its owner can read what mkstemp makes.
         handle, draft = tempfile.mkstemp(dir=constants.DEFAULT_LOCAL_TMP)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"{prefix}{read_secret(source)}")
+                file.write(f"{prefix}{basic(user, secret) if user else secret}{suffix}")
             yield draft
         finally:
             os.unlink(draft)

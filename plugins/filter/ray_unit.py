@@ -28,6 +28,8 @@ options:
         that do not answer are hidden from Ray. V(gpu_vendor) says which count on a node with both.
       - V(gpu_container_mode) (V(auto), V(cdi), V(legacy), V(amd), V(none)) says how a container gets the devices, V(gpu_device_gids) which groups
         may open them, V(predicted) that GPUs count which have no driver yet.
+      - V(monitoring) tells a head's dashboard where Prometheus and Grafana are (V(prometheus_url), V(prometheus_name), V(grafana_url),
+        V(grafana_iframe_url)). V(prometheus_user) and V(prometheus_password_file) are only looked at; the password is no setting.
     type: dict
     required: true
 """

@@ -28,6 +28,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_gpu impo
     RayGpus,
     ray_gpus,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_monitoring import (
+    RayMonitoringError,
+    monitoring_environment,
+)
 
 MIB = 1024 * 1024
 
@@ -297,6 +301,13 @@ def _with_gpus(settings: Mapping[str, Any], gpus: RayGpus) -> dict[str, Any]:
     }
 
 
+def _monitoring(settings: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        return monitoring_environment(settings)
+    except RayMonitoringError as error:
+        raise RayCommandError(str(error)) from error
+
+
 def gpu_count(settings: Mapping[str, Any]) -> Optional[int]:
     """Return how many GPUs Ray is told to offer; None where that is left to Ray."""
     given = _whole("num_gpus", settings.get("num_gpus"))
@@ -314,7 +325,11 @@ def unit(settings: Mapping[str, Any]) -> dict[str, Any]:
             "reaches the head could run code; use a newer ray_version, or say "
             "ray_auth_enabled=false knowingly"
         )
-    environment = {**port_environment(node.ports), **(settings.get("environment") or {})}
+    environment = {
+        **port_environment(node.ports),
+        **_monitoring(settings),
+        **(settings.get("environment") or {}),
+    }
     assignments = [f"{name}={value}" for name, value in sorted(environment.items())]
     return {
         "arguments": [systemd_word(argument) for argument in start_arguments(node)],

@@ -48,6 +48,16 @@ options:
       - What stands before the secret in the node's file, such as the first part of a k3s token. It is not part of the secret.
     type: str
     default: ""
+  user:
+    description:
+      - Name of the user whose password the secret is. The node's file then has, between O(prefix) and O(suffix), what HTTP's basic
+        authentication sends for both (RFC 7617), which is the word Basic, a space, and user and password in base64.
+      - "When not set: the secret itself."
+    type: str
+  suffix:
+    description: What stands after the secret in the node's file.
+    type: str
+    default: ""
   value:
     description:
       - Your own secret, one word. It becomes the content of O(secret), whatever that held before.
@@ -67,6 +77,15 @@ EXAMPLES = r"""
     secret: "{{ inventory_dir }}/secrets/lab/k3s_agent_token"
     prefix: "K10{{ k3s_ca_hash }}::node:"
     dest: /etc/rancher/k3s/token
+  no_log: true
+
+- name: Deliver an environment file with the header that Prometheus asks for
+  rackforge.gpu_cluster.secret_file:
+    secret: "{{ inventory_dir }}/secrets/lab/monitoring_ray_password"
+    user: ray
+    prefix: 'RAY_PROMETHEUS_HEADERS={"Authorization":"'
+    suffix: "\"}\n"
+    dest: /etc/ray/prometheus.env
   no_log: true
 """
 
