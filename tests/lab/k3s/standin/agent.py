@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.lab.k3s.standin import agent_machine, agent_network, agent_pods, files, images, tokens
+from tests.lab.k3s.standin import (
+    agent_kubelet,
+    agent_machine,
+    agent_network,
+    agent_pods,
+    files,
+    images,
+    metrics,
+    tokens,
+)
 from tests.lab.k3s.standin.config import Settings
 from tests.lab.k3s.standin.log import error, info, warning
 
@@ -55,6 +64,7 @@ class Agent:
     gone: list[dict[str, str]] = field(default_factory=list)
     resources: dict[str, str] = field(default_factory=dict)
     registered: bool = False
+    metrics: metrics.Metrics = field(default_factory=metrics.Metrics)
 
     def run(self, on_ready: Callable[[], None]) -> None:
         """Join, register, report until stopped; `on_ready` is called once the node is set up."""
@@ -66,6 +76,10 @@ class Agent:
             return
         data = self.settings.data_dir
         self.machine = agent_machine.prepare(self.settings, self.binaries)
+        self.access = access
+        self.metrics.version = self.identity.version
+        shown = agent_kubelet.Node(self.identity.name, self.pods, self.metrics)
+        agent_kubelet.serve(shown, data / "agent", lambda: self.access)
         self.images = images.import_all(data / "agent" / "images", data / "agent" / ".imported")
         backend = str((cluster.get("critical") or {}).get("flannel-backend") or "vxlan")
         self.network = agent_network.Network(
@@ -77,7 +91,7 @@ class Agent:
         self._register(access)
         on_ready()
         while not self.stop.wait(BEAT):
-            access = self._beat(access)
+            self.access = access = self._beat(access)
 
     def _connect(self) -> tokens.Access | None:
         while not self.stop.is_set():
@@ -121,9 +135,11 @@ class Agent:
         }
 
     def _serving(self, access: tokens.Access) -> None:
-        access.request("GET", "/v1-k3s/serving-kubelet.crt", **self._headers())
+        made = access.request("GET", "/v1-k3s/serving-kubelet.crt", **self._headers())
         folder = self.settings.data_dir / "agent"
         files.private(folder)
+        for ending in ("crt", "key"):
+            files.write(folder / f"serving-kubelet.{ending}", made[ending])
         files.write(folder / "server-ca.crt", access.certificate)
         files.write(folder / "client-ca.crt", access.certificate)
 

@@ -214,7 +214,7 @@ def prepare(settings: Settings, binaries: Path) -> Machine:
     files.write(agent / "kubelet.kubeconfig", "apiVersion: v1\nkind: Config\n")
     machine = Machine(binaries, found)
     machine.listeners = [_unix(SOCKET), *(_tcp("127.0.0.1", port) for port in LOCAL_PORTS)]
-    machine.listeners.append(_tcp("", KUBELET_PORT))
+    node.check_free(KUBELET_PORT)
     threading.Thread(target=hang_up, args=(machine.listeners,), daemon=True).start()
     info(
         f"Running kubelet --protect-kernel-defaults="

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Optional, Protocol, Union
 from urllib.parse import urlencode
 
+from . import accounts
 from .api import call, client_context
 from .api_discovery import discovery
 from .api_join import PREFIX, Supervisor
 from .api_resources import Answer, Request, Resources, target_of
 from .api_watch import Stream, Watch, is_watch
+from .metrics import CONTENT, Metrics
 from .store import ApiError, Obj
 
 Reply = Union[Answer, Stream]
@@ -74,6 +76,7 @@ class Gateway:
         version: str,
         authority: Path,
         peer_authorization: str,
+        metrics: Metrics,
     ) -> None:
         self._resources = resources
         self._supervisor = supervisor
@@ -81,11 +84,24 @@ class Gateway:
         self._version = version
         self._authority = authority
         self._authorization = peer_authorization
+        self._metrics = metrics
         self.stopped = threading.Event()
         self.started = threading.Event()
 
     def handle(self, request: Request, user: str) -> Reply:
-        """Return the answer to anybody who comes by the API's port."""
+        """Return the answer to anybody who comes by the API's port, and count it."""
+        target = target_of(self._resources.registry, request.path)
+        resource = target.kind.resource if target else ""
+        try:
+            answer = self._handle(request, user)
+        except ApiError as exc:
+            self._metrics.note(request.method, resource, exc.code)
+            raise
+        code = answer.code if isinstance(answer, Answer) else 200
+        self._metrics.note(request.method, resource, code)
+        return answer
+
+    def _handle(self, request: Request, user: str) -> Reply:
         if request.path == "/cacerts":
             return Answer(200, self._authority.read_bytes(), "text/plain")
         if request.path == "/ping":
@@ -96,13 +112,21 @@ class Gateway:
             if not self.started.is_set():
                 raise ApiError(503, "ServiceUnavailable", "runtime core not ready")
         elif user != "admin":
-            raise ApiError(401, "Unauthorized", "Unauthorized")
+            self._check_account(request)
         own = self._local(request, user)
         if own is not None:
             return own
         if self._quorum.leading():
             return self.lead(request, user)
         return self._forward(request, user)
+
+    def _check_account(self, request: Request) -> None:
+        """Raise ApiError unless a service account asks for what its roles let it have."""
+        user = accounts.account_of(self._resources.store, request.header("authorization"))
+        if not user:
+            raise ApiError(401, "Unauthorized", "Unauthorized")
+        target = target_of(self._resources.registry, request.path)
+        accounts.check(self._resources.store, user, request, target)
 
     def forwarded(self, request: Request, user: str) -> Reply:
         """Return the leader's answer to another server; only servers reach this."""
@@ -135,6 +159,8 @@ class Gateway:
                 return Answer(200, "ok", "text/plain")
             text = "[+]ping ok\n[-]etcd failed: reason withheld\nhealthz check failed\n"
             return Answer(500, text, "text/plain")
+        if request.path == "/metrics":
+            return Answer(200, self._metrics.text(), CONTENT)
         if request.path == "/version":
             return Answer(200, version_answer(self._version))
         return None

@@ -10,13 +10,14 @@ import copy
 import hashlib
 import hmac
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from . import files, tokens
+from . import accounts, files, tokens
 from .api_resources import Answer, Request, Resources, Target
 from .objects import Kind, built_in
 from .objects_defaults import not_found
@@ -98,6 +99,7 @@ class Supervisor:
         self._nodes: Kind = built_in("nodes")
         self._pods: Kind = built_in("pods")
         self._secrets: Kind = built_in("secrets")
+        self._signing = threading.Lock()
 
     def answer(self, request: Request, servers: list[str]) -> Optional[Answer]:
         """Return the answer for agents, or None when the path is another's."""
@@ -108,9 +110,14 @@ class Supervisor:
             return Answer(200, servers)
         if what == "readyz":
             return Answer(200, "ok", "text/plain")
-        if what in ("serving-kubelet.crt", "client-kubelet.crt"):
+        if what == "serving-kubelet.crt":
+            return Answer(200, self._serving(self._check_node(request), request))
+        if what == "client-kubelet.crt":
             self._check_node(request)
             return Answer(200, {})
+        if what == "kubelet-review":
+            row = request.json()
+            return Answer(200, accounts.review(self._store, row["authorization"], row["path"]))
         if what == "node" and request.method == "POST":
             name = self._check_node(request)
             return Answer(200, self.register(name, request.json()))
@@ -172,6 +179,19 @@ class Supervisor:
             text = f"unable to verify hash for node '{name}': hash does not match"
             raise ApiError(403, "Forbidden", text)
         return name
+
+    def _serving(self, name: str, request: Request) -> Obj:
+        """Return a certificate for a kubelet, signed by the servers' authority, and its key."""
+        tls, made = self._server_dir / "tls", f"kubelet-{name}"
+        names = [name, "localhost", "127.0.0.1", request.header("k3s-node-ip")]
+        with self._signing:
+            files.sign(tls, "server-ca", made, f"/CN={name}", [each for each in names if each])
+            found = {}
+            for ending in ("crt", "key"):
+                path = tls / f"{made}.{ending}"
+                found[ending] = path.read_text(encoding="utf-8")
+                path.unlink()
+        return found
 
     def register(self, name: str, given: Obj) -> Obj:
         """Return the node as it is kept after its kubelet has said what it is."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from . import log
+from . import accounts, log
 from .api_join import Heartbeats
 from .api_resources import Resources
 from .controllers_base import Cluster
@@ -50,6 +51,10 @@ class Settings(ManifestSettings, Protocol):
         """Return whether charts are installed."""
 
     @property
+    def tls_ca(self) -> Path:
+        """Return the certificate of the authority that signs servers' certificates."""
+
+    @property
     def member(self) -> Member:
         """Return this server as a member."""
 
@@ -73,6 +78,7 @@ class Controllers:
         self._steps: list[Callable[[], None]] = [
             nodes.keep,
             lambda: clean(cluster),
+            lambda: accounts.keep_tokens(cluster, settings.tls_ca),
             lambda: deployments(cluster),
             lambda: replica_sets(cluster),
             lambda: daemon_sets(cluster),

@@ -97,6 +97,12 @@ def _secret(_store: Store, kind: Kind, obj: Obj, _limits: Limits) -> None:
             raise invalid(kind, obj["metadata"]["name"], place) from None
     obj["data"] = data
     obj.setdefault("type", "Opaque")
+    account = "kubernetes.io/service-account.name"
+    if obj["type"] == "kubernetes.io/service-account-token" and not (
+        obj["metadata"].get("annotations") or {}
+    ).get(account):
+        name = obj["metadata"]["name"]
+        raise invalid(kind, name, f"metadata.annotations[{account}]: Required value")
 
 
 def _pod(_store: Store, kind: Kind, obj: Obj, _limits: Limits) -> None:

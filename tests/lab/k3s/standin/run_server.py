@@ -21,8 +21,10 @@ from tests.lab.k3s.standin import server as api
 from tests.lab.k3s.standin.agent import Agent, Identity
 from tests.lab.k3s.standin.config import Settings
 from tests.lab.k3s.standin.log import FatalError, info
+from tests.lab.k3s.standin.metrics import Metrics
 
 API_PORT = 6443
+ETCD_METRICS_PORT = 2381
 #: Loopback ports of the API, controller manager, scheduler and cloud controller manager.
 SERVER_PORTS = (6444, 10257, 10258, 10259)
 CLUSTER_CIDR = "10.42.0.0/16"
@@ -100,7 +102,8 @@ def _serve(settings: Settings, made: Any, binaries: Path) -> str:
         token,
         roles,
     )
-    worker = Agent(identity, settings, binaries)
+    shown = Metrics()
+    worker = Agent(identity, settings, binaries, metrics=shown)
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -124,7 +127,7 @@ def _serve(settings: Settings, made: Any, binaries: Path) -> str:
             thread.start()
 
     listeners = [run.listen(port) for port in SERVER_PORTS]
-    api.run_server(made, ready)
+    api.run_server(made, ready, shown)
     worker.stop.set()
     for listener in listeners:
         listener.close()
@@ -258,6 +261,8 @@ def _server_settings(
         ha=ha,
         cluster_cidr=critical["cluster-cidr"].split(",")[0],
         service_cidr=critical["service-cidr"].split(",")[0],
+        metrics_port=ETCD_METRICS_PORT,
+        expose_etcd_metrics=settings.on("etcd-expose-metrics"),
         node_ports=_node_ports(settings),
         manifests_dir=folder / "manifests",
         disabled=frozenset(settings.many("disable")),

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 from . import log
 from .api import Frontend, Handle, basic, server_context
@@ -18,9 +20,11 @@ from .api_gateway import Gateway
 from .api_join import ClusterConfig, Heartbeats, Supervisor
 from .api_resources import Answer, Request, Resources
 from .controllers import Controllers
+from .controllers_nodes import ready_state
 from .ha import Replica
 from .ha_members import Member
 from .log import FatalError
+from .metrics import Metrics, MetricsPort, Row
 from .objects import Registry
 from .objects_defaults import Limits
 from .store import ApiError, Store
@@ -62,6 +66,10 @@ class ServerSettings:
     bind_address: str = "0.0.0.0"  # noqa: S104 (as k3s does)
     peer_port: int = 2380
     client_port: int = 2379
+    #: Where etcd shows its metrics, on loopback and with expose_etcd_metrics on the node's address;
+    #: 0 is nowhere (k3s pkg/etcd: metricsURL).
+    metrics_port: int = 0
+    expose_etcd_metrics: bool = False
     #: Seconds without a word after which a node is NotReady (k3s leaves Kubernetes' 40 s).
     grace_seconds: float = 40.0
     critical: Mapping[str, str] = field(default_factory=dict)
@@ -108,8 +116,11 @@ class Single:
 class Server:
     """A server that can be started and stopped."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, metrics: Optional[Metrics] = None) -> None:
         self.settings = settings
+        self.metrics = metrics or Metrics()
+        self.metrics.version = settings.version
+        self.metrics.add(self._rows)
         self.passwords = {"server": settings.server_password, "node": settings.agent_password}
         self.store = Store()
         self.failure: Optional[str] = None
@@ -126,11 +137,12 @@ class Server:
             settings.version,
             settings.tls_ca,
             basic("server", settings.server_password),
+            self.metrics,
         )
         self.controllers = Controllers(
             settings, self.resources, self.heartbeats, self._leads, self.gateway.ask
         )
-        self._frontends: list[Frontend] = []
+        self._frontends: list[Union[Frontend, MetricsPort]] = []
 
     def _config(self) -> ClusterConfig:
         own = self.settings
@@ -142,6 +154,43 @@ class Server:
             own.critical,
             own.ha,
         )
+
+    def _rows(self) -> list[Row]:
+        """Return what the API server, the node controller and etcd show of themselves."""
+        kept = Counter(key.resource for key in self.store.known())
+        rows = [
+            Row("apiserver_storage_objects", count, {"resource": resource})
+            for resource, count in sorted(kept.items())
+        ]
+        if self._leads():
+            states = [ready_state(node) for node in self.store.every("", "nodes")]
+            away = sum(state != "True" for state in states)
+            rows += [
+                Row("node_collector_zone_size", len(states), {"zone": ""}),
+                Row("node_collector_unhealthy_nodes_in_zone", away, {"zone": ""}),
+            ]
+        if self.replica is not None:
+            rows += [
+                Row("etcd_server_has_leader", float(self.replica.leader() is not None)),
+                Row("etcd_server_is_leader", float(self.replica.leading())),
+                Row(
+                    "etcd_mvcc_db_total_size_in_bytes", _size(self.settings.server_dir / "db/etcd")
+                ),
+            ]
+        return rows
+
+    def _show_etcd(self) -> None:
+        own = self.settings
+        for address in ["127.0.0.1", *([own.node_ip] if own.expose_etcd_metrics else [])]:
+            try:
+                made = MetricsPort((address, own.metrics_port), self.metrics.text)
+            except OSError as exc:
+                text = (
+                    f"listen tcp {address}:{own.metrics_port}: bind: {(exc.strerror or '').lower()}"
+                )
+                raise FatalError(f"starting kubernetes: preparing server: {text}") from None
+            made.start()
+            self._frontends.append(made)
 
     def _leads(self) -> bool:
         return self.replica is None or self.replica.leading()
@@ -183,6 +232,8 @@ class Server:
             self._listen(own.bind_address, own.api_port)
         else:
             self._listen(own.node_ip, own.peer_port, peers=True)
+            if own.metrics_port:
+                self._show_etcd()
             if own.client_port:
                 self._listen(own.node_ip, own.client_port)
             self._listen(own.bind_address, own.api_port)
@@ -212,9 +263,20 @@ class Server:
             raise FatalError(self.failure)
 
 
-def run_server(settings: ServerSettings, on_ready: Callable[[], None]) -> None:
+def _size(folder: Path) -> int:
+    """Return the bytes in a folder's files; one may go while it is looked at."""
+    used = 0
+    for path in folder.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            used += path.stat().st_size
+    return used
+
+
+def run_server(
+    settings: ServerSettings, on_ready: Callable[[], None], metrics: Optional[Metrics] = None
+) -> None:
     """Run until SIGTERM; raise FatalError for what ends k3s."""
-    server = Server(settings)
+    server = Server(settings, metrics)
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
