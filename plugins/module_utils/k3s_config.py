@@ -44,6 +44,7 @@ OWNERS = {
     "private-registry": "k3s_registries",
     "protect-kernel-defaults": "k3s_protect_kernel_defaults",
     "default-runtime": "k3s_default_runtime",
+    "etcd-expose-metrics": "k3s_etcd_metrics",
 }
 #: Keys that this collection relies on as they are.
 FIXED = ("data-dir", "write-kubeconfig", "write-kubeconfig-mode", "docker", "rootless")
@@ -140,6 +141,8 @@ def _server(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     if settings.get("ha") and not settings.get("join_address"):
         made["cluster-init"] = True
+    if settings.get("ha") and settings.get("etcd_metrics"):
+        made["etcd-expose-metrics"] = True
     if settings["flannel_backend"] == "none":
         made["disable-network-policy"] = True
     if settings.get("disable"):

@@ -40,6 +40,10 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
 def rendered(rows: Iterable[Row]) -> str:
     """Return the rows as text, those of one name together under their type."""
     found: dict[str, list[Row]] = {}
@@ -50,9 +54,8 @@ def rendered(rows: Iterable[Row]) -> str:
         lines.append(f"# TYPE {name} {same[0].kind}")
         for row in same:
             labels = ",".join(f'{key}="{_escaped(text)}"' for key, text in row.labels.items())
-            lines.append(
-                f"{name}{{{labels}}} {row.value:g}" if labels else f"{name} {row.value:.17g}"
-            )
+            shown = f"{{{labels}}}" if labels else ""
+            lines.append(f"{name}{shown} {_number(row.value)}")
     return "\n".join(lines) + "\n"
 
 

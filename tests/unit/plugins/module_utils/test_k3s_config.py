@@ -137,6 +137,11 @@ def test_a_single_server_founds_a_cluster_without_etcd() -> None:
             True,
             id="owner-wants-mirrors-only",
         ),
+        pytest.param({"ha": True, "etcd_metrics": True}, "etcd-expose-metrics", True, id="etcd"),
+        pytest.param(
+            {"ha": True, "etcd_metrics": False}, "etcd-expose-metrics", None, id="etcd-closed"
+        ),
+        pytest.param({"etcd_metrics": True}, "etcd-expose-metrics", None, id="without-etcd"),
         pytest.param(
             {"audit": {"audit-log-maxage": 30}},
             "kube-apiserver-arg",
