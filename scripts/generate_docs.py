@@ -1,4 +1,4 @@
-"""Write docs/ports.md, docs/variables.md and the tables of roles' READMEs from what decides them.
+"""Write the tables of docs/ and of the roles' READMEs from what decides them.
 
 ``--check`` writes nothing and fails when a table is stale.
 """
@@ -16,6 +16,12 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / ".cache" / "collections"))
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.alert_model import (  # noqa: E402
+    Thresholds,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.alert_rules import (  # noqa: E402
+    alert_table,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules import (  # noqa: E402
     Input,
 )
@@ -60,6 +66,7 @@ PROFILE_TEXTS = {
 }
 
 README_MARK = "<!-- Below: written by `make docs` from meta/argument_specs.yml. -->"
+ALERTS_MARK = "<!-- Below: written by `make docs` from plugins/module_utils/alert_rules_*.py. -->"
 NOTE = "<!-- Written by `make docs`. Change {source}, not this file. -->"
 
 
@@ -162,6 +169,12 @@ def role_readme(readme: Path) -> str:
     return f"{own}\n\n{README_MARK}\n\n{options_table(entries['main'].get('options') or {})}\n"
 
 
+def alerts_page(page: Path) -> str:
+    """Return the page of alerts with its own text and, below the mark, their table."""
+    own = page.read_text(encoding="utf-8").split(ALERTS_MARK)[0].rstrip("\n")
+    return f"{own}\n\n{ALERTS_MARK}\n\n{alert_table(Thresholds())}"
+
+
 def _option_row(name: str, option: dict[str, Any]) -> tuple[str, str, str, str]:
     default = "required" if option.get("required") else _value(option.get("default"))
     meaning = option.get("description", "")
@@ -192,6 +205,7 @@ def main() -> int:
     pages = {
         ROOT / "docs" / "ports.md": ports_page(CATALOGUE),
         ROOT / "docs" / "variables.md": variables_page(ROOT),
+        ROOT / "docs" / "monitoring-alerts.md": alerts_page(ROOT / "docs" / "monitoring-alerts.md"),
         **{path: role_readme(path) for path in sorted(ROOT.glob("roles/*/README.md"))},
     }
     stale = [

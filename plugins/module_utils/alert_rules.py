@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.alert_model import (
@@ -63,4 +64,6 @@ def alert_table(numbers: Thresholds) -> str:
 
 def _shown(command: str) -> str:
     named = command.replace(NODE, "NODE").replace("{{ $labels.mountpoint }}", "MOUNT_POINT")
-    return named.replace("{{ $labels.path }}", "FILE")
+    named = named.replace("{{ $labels.path }}", "FILE")
+    # Of two vendors' programs the table shows NVIDIA's.
+    return re.sub(r"\{\{ if .*?\{\{ else \}\}(.*?)\{\{ end \}\}", r"\1", named)

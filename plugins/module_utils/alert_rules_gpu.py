@@ -23,6 +23,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_facts i
 _GPU = "cluster, node, gpu, UUID, pci_bus_id, modelName"
 _NAME = "GPU {{ $labels.gpu }} ({{ $labels.modelName }}, {{ $labels.pci_bus_id }}) of " + NODE
 _PREFLIGHT = f"ansible-playbook -i inv.ini playbooks/preflight.yml --limit {NODE}"
+_AMD = '{{ if match "AMD|Instinct|Radeon" $labels.modelName }}'
 #: Errors of programs, not of the GPU: their owners see them in their own output.
 OF_PROGRAMS = tuple(
     number for number, meaning in XIDS.items() if meaning.remedy is Remedy.APPLICATION
@@ -45,6 +46,11 @@ def gpu_alerts(numbers: Thresholds) -> list[Alert]:
         _memory(numbers),
         _driver(),
     ]
+
+
+def _ask(nvidia: str, amd: str) -> str:
+    """Return what to type: the vendor's own program, with arguments for each."""
+    return command_on(NODE, f"{_AMD}amd-smi {amd}{{{{ else }}}}nvidia-smi{nvidia}{{{{ end }}}}")
 
 
 def _worst(metric: str) -> str:
@@ -99,7 +105,7 @@ def _row_remap_failure() -> Alert:
         summary=f"{_NAME} could not replace a bad row of memory",
         description=f"{_NAME} has no spare row left for a bad one. Expected: no failed remapping."
         " NVIDIA exchanges such cards under warranty.",
-        command=command_on(NODE, "nvidia-smi -q -d ROW_REMAPPER"),
+        command=_ask(" -q -d ROW_REMAPPER", "bad-pages"),
         hold=False,
     )
 
@@ -119,7 +125,7 @@ def _ecc() -> Alert:
         summary=f"{_NAME} had uncorrected memory errors",
         description=f"{_NAME} counts {WHOLE} uncorrected memory error(s) or rows that wait to be"
         " replaced. Expected: 0. Drain the node, then reset the GPU or reboot.",
-        command=command_on(NODE, "nvidia-smi -q -d ECC,ROW_REMAPPER"),
+        command=_ask(" -q -d ECC,ROW_REMAPPER", "metric --ecc"),
         hold=False,
     )
 
@@ -163,7 +169,7 @@ def _hot(numbers: Thresholds) -> Alert:
         summary=f"{_NAME} is at {WHOLE} degrees Celsius",
         description=f"{_NAME} is at {WHOLE} degrees Celsius, expected less than {most}."
         " Look at its fans, the air around it and its neighbours.",
-        command=command_on(NODE, "nvidia-smi -q -d TEMPERATURE,PERFORMANCE"),
+        command=_ask(" -q -d TEMPERATURE,PERFORMANCE", "metric --temperature"),
     )
 
 
@@ -178,7 +184,7 @@ def _throttled() -> Alert:
         summary=f"{_NAME} lowers its clocks",
         description=f"{_NAME} runs slower because of heat or a signal of the hardware, such as a"
         " power supply's. Expected: no throttling but by the power limit.",
-        command=command_on(NODE, "nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER"),
+        command=_ask(" -q -d PERFORMANCE,TEMPERATURE,POWER", "metric --power --temperature"),
     )
 
 
@@ -193,7 +199,7 @@ def _memory(numbers: Thresholds) -> Alert:
         summary=f"The memory of {_NAME} is {WHOLE} % full",
         description=f"{WHOLE} % of the memory of {_NAME} is in use, expected at most {most} %."
         " The next allocation may fail.",
-        command=command_on(NODE, "nvidia-smi"),
+        command=_ask("", "process"),
     )
 
 

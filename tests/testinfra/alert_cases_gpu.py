@@ -21,6 +21,12 @@ from tests.testinfra.alert_cases import (
 )
 
 NODE: Labels = {"node": "b"}
+AMD: Labels = {
+    "gpu": "0",
+    "pci_bus_id": "0000:c1:00.0",
+    "UUID": "a1ff74b5-0000-1000-80d4-e5d5a5a5a5a5",
+    "modelName": "AMD Instinct MI300X",
+}
 BAD: Labels = {"node": "b", **GPU}
 PREFLIGHT = "ansible-playbook -i inv.ini playbooks/preflight.yml --limit b"
 XID_TEXTS = {
@@ -205,6 +211,24 @@ _VALUES = [
                 " neighbours.",
                 "command": "ansible -i inv.ini -b -m ansible.builtin.command"
                 ' -a "nvidia-smi -q -d TEMPERATURE,PERFORMANCE" b',
+            },
+        ),
+    ),
+    Case(
+        "of a hot AMD GPU AMD's program is asked",
+        (of("DCGM_FI_DEV_GPU_TEMP", AMD, "84x9 91x29 84x40"),),
+        usual(("GpuHot", {"node": "b", **AMD})),
+        (
+            "GpuHot",
+            {"node": "b", **AMD},
+            {
+                "summary": "GPU 0 (AMD Instinct MI300X, 0000:c1:00.0) of b is at 91 degrees"
+                " Celsius",
+                "description": "GPU 0 (AMD Instinct MI300X, 0000:c1:00.0) of b is at 91 degrees"
+                " Celsius, expected less than 85. Look at its fans, the air around it and its"
+                " neighbours.",
+                "command": "ansible -i inv.ini -b -m ansible.builtin.command"
+                ' -a "amd-smi metric --temperature" b',
             },
         ),
     ),
