@@ -24,9 +24,9 @@ from scripts.dashboards.thresholds import (
     NODE_MEMORY,
     NONE_WANTED,
     ONE_WANTED,
+    STATE_COLORS,
 )
 
-STATE_COLORS = {"ok": "green", "degraded": "orange", "failed": "red", "unknown": "#808080"}
 FIRING = 'ALERTS{alertstate="firing"}'
 # How long each alert is true; it fires once that is longer than the rule asks.
 FIRING_FOR = (
@@ -77,9 +77,9 @@ def _counts() -> list[Panel]:
             "GPUs missing",
             Query(
                 f"sum(clamp_min(gpu_cluster_gpus_expected{{{OF_NODE}}}"
-                f" - gpu_cluster_gpus_present{{{OF_NODE}}}, 0))"
+                f" - gpu_cluster_gpus_usable{{{OF_NODE}}}, 0))"
             ),
-            "GPUs that provision recorded and that the PCI bus no longer shows.",
+            "GPUs that provision recorded and that the driver does not list.",
             steps=NONE_WANTED,
             needs="gpu",
         ),
@@ -173,7 +173,6 @@ def _alerts_and_jobs() -> list[Panel]:
             "What fires now, and for how long its cause is there.",
             names={"alertname": "Alert", "severity": "Severity", "node": "Node"},
             width=12,
-            height=8,
         ),
         graph(
             "Ray jobs",

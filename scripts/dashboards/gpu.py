@@ -13,7 +13,7 @@ from scripts.dashboards.common import (
     per_gpu,
 )
 from scripts.dashboards.panels import graph, stat, table
-from scripts.dashboards.thresholds import GPU_MEMORY, GPU_TEMPERATURE, NONE_WANTED
+from scripts.dashboards.thresholds import GPU_MEMORY, GPU_TEMPERATURE, NONE_WANTED, STATE_COLORS
 
 EACH = "{{node}} GPU {{gpu}}"
 NO_ECC = "no GPU has memory with ECC switched on"
@@ -22,6 +22,10 @@ NO_XID = "the driver wrote no Xid since the node booted"
 NO_FLAGS = "no GPU tells why its clocks are low"
 # Grafana shows a unit only by one of its own names.
 HERTZ, WATT, CELSIUS, PERCENT = "hertz", "watt", "celsius", "percent"
+
+
+# A power limit is no fault: a busy GPU runs into it all day.
+_FAULTS = 'reason=~"thermal|hardware"'
 
 
 def _now() -> list[Panel]:
@@ -57,10 +61,10 @@ def _now() -> list[Panel]:
         stat(
             "Throttled",
             Query(
-                f"count(max by (node, gpu) (gpu_cluster_gpu_throttled{{{OF_GPU}}}) == 1)"
+                f"count(max by (node, gpu) (gpu_cluster_gpu_throttled{{{_FAULTS},{OF_GPU}}}) == 1)"
                 " or vector(0)"
             ),
-            "GPUs slowed down by heat, power or a fault of the hardware.",
+            "GPUs slowed down by heat or a signal of the hardware, not by their power limit.",
             steps=NONE_WANTED,
         ),
         stat(
@@ -70,9 +74,9 @@ def _now() -> list[Panel]:
             steps=NONE_WANTED,
         ),
         stat(
-            "Uncorrected ECC errors",
+            "Uncorrected ECC",
             Query(f"sum({_of('DCGM_FI_DEV_ECC_DBE_VOL_TOTAL')})", empty_when=NO_ECC),
-            "Since the driver was loaded.",
+            "Errors since the driver was loaded.",
             steps=NONE_WANTED,
         ),
     ]
@@ -165,11 +169,10 @@ def _state() -> Panel:
         "GPUs",
         [
             Column(
-                "Usable",
+                "",
                 Query(
                     f"max by (node, gpu, modelName, state) (gpu_cluster_gpu_state{{{OF_GPU}}} == 1)"
                 ),
-                words={1: ("listed", "green")},
             ),
             Column("Utilisation", Query(_of("DCGM_FI_DEV_GPU_UTIL")), PERCENT),
             Column("Memory", Query(gpu_memory_percent(OF_GPU)), PERCENT, GPU_MEMORY),
@@ -178,6 +181,7 @@ def _state() -> Panel:
         ],
         "One row for each GPU.",
         names={"node": "Node", "gpu": "GPU", "modelName": "Model", "state": "State"},
+        words={"State": STATE_COLORS},
     )
 
 
@@ -214,7 +218,6 @@ def _health() -> list[Panel]:
             ],
             "Counters of the GPU itself. An uncorrected error costs the job that hit it.",
             names={"node": "Node", "gpu": "GPU"},
-            width=16,
         ),
         table(
             "Xid errors of this boot",
@@ -254,6 +257,7 @@ def _health() -> list[Panel]:
                 "installed": "Installed",
                 "library": "Library",
             },
+            width=16,
         ),
     ]
 

@@ -50,9 +50,9 @@ def _now() -> list[Panel]:
             steps=((None, "green"), (0.1, "orange"), (1, "red")),
         ),
         stat(
-            "etcd members with a leader",
+            "etcd with a leader",
             Query(f"sum(etcd_server_has_leader{{{ETCD}}})", empty_when=NO_ETCD),
-            "A member without a leader answers no write.",
+            "Members; one without a leader answers no write.",
             steps=ONE_WANTED,
         ),
         stat(

@@ -167,14 +167,19 @@ def table(
     width: int = 24,
     height: int = 9,
     needs: str = "",
+    words: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Panel:
-    """Return a table: first the labels in ``names`` with their headings, then the columns."""
+    """Return a table: first the labels in ``names`` with their headings, then the columns.
+
+    A column without a title only brings its labels. ``words`` colours the texts of a heading.
+    """
     values = (
         ["Value"] if len(columns) == 1 else [f"Value #{letter}" for letter in _letters(columns)]
     )
     renamed = dict(zip(values, (column.title for column in columns), strict=True))
     order = {name: place for place, name in enumerate([*names, *values])}
-    hidden = ("Time", "__name__", "alertstate", "cluster", "instance", "job")
+    silent = [value for value, column in zip(values, columns, strict=True) if not column.title]
+    hidden = ["Time", "__name__", "alertstate", "cluster", "instance", "job", *silent]
     organize = {
         "excludeByName": {name: True for name in hidden if name not in names},
         "renameByName": {**names, **renamed},
@@ -190,7 +195,10 @@ def table(
         needs,
         table=True,
         defaults={"custom": {"align": "auto"}},
-        overrides=[_column(column) for column in columns],
+        overrides=[
+            *(_words(name, colors) for name, colors in (words or {}).items()),
+            *(_column(column) for column in columns if column.title),
+        ],
         options={"showHeader": True},
         transformations=[
             {"id": "merge", "options": {}},
@@ -210,6 +218,18 @@ def _column(column: Column) -> dict[str, Any]:
     if column.steps or column.words:
         looks["custom.cellOptions"] = {"type": "color-text"}
     return override(column.title, looks)
+
+
+def _words(name: str, colors: Mapping[str, str]) -> dict[str, Any]:
+    options = {
+        text: {"text": text, "color": color, "index": place}
+        for place, (text, color) in enumerate(colors.items())
+    }
+    looks = {
+        "mappings": [{"type": "value", "options": options}],
+        "custom.cellOptions": {"type": "color-text"},
+    }
+    return override(name, looks)
 
 
 def override(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:

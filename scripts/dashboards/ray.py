@@ -20,7 +20,7 @@ def _resource(name: str, state: str = "") -> str:
 def _now() -> list[Panel]:
     return [
         stat(
-            "Ray nodes that answer",
+            "Ray nodes up",
             Query(f'sum(up{{job="ray",{OF_NODE}}})'),
             "Nodes whose Ray gives metrics.",
             steps=ONE_WANTED,

@@ -9,6 +9,8 @@ Step = tuple[float | None, str]
 
 GREEN, ORANGE, RED, BLUE, GREY = "green", "orange", "red", "blue", "#808080"
 
+STATE_COLORS = {"ok": GREEN, "degraded": ORANGE, "failed": RED, "unknown": GREY}
+
 # One colour whatever the value is: a number that is neither good nor bad.
 PLAIN: tuple[Step, ...] = ((None, BLUE),)
 # Any at all is bad.
@@ -19,17 +21,17 @@ ONE_WANTED: tuple[Step, ...] = ((None, RED), (1, GREEN))
 
 GPU_TEMPERATURE: tuple[Step, ...] = ((None, GREEN), (80, ORANGE), (85, RED))
 GPU_MEMORY: tuple[Step, ...] = ((None, GREEN), (90, ORANGE), (95, RED))
-NODE_MEMORY: tuple[Step, ...] = ((None, GREEN), (85, ORANGE), (95, RED))
+NODE_MEMORY: tuple[Step, ...] = ((None, GREEN), (80, ORANGE), (90, RED))
 DISK: tuple[Step, ...] = ((None, GREEN), (80, ORANGE), (90, RED))
-CLOCK: tuple[Step, ...] = ((None, GREEN), (0.05, ORANGE), (0.5, RED))
+CLOCK: tuple[Step, ...] = ((None, GREEN), (0.5, ORANGE), (2, RED))
 BUSY: tuple[Step, ...] = ((None, GREEN), (80, ORANGE), (95, RED))
 DAY_SECONDS = 86400
 CERTIFICATE: tuple[Step, ...] = (
     (None, RED),
-    (7 * DAY_SECONDS, ORANGE),
+    (21 * DAY_SECONDS, ORANGE),
     (30 * DAY_SECONDS, GREEN),
 )
-COLLECTOR_AGE: tuple[Step, ...] = ((None, GREEN), (120, ORANGE), (300, RED))
+COLLECTOR_AGE: tuple[Step, ...] = ((None, GREEN), (180, ORANGE), (300, RED))
 
 
 def thresholds(steps: Sequence[Step]) -> dict[str, Any]:
