@@ -27,7 +27,7 @@ SIZE = 32
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Make the password if it is not there yet, then have the node write its hash."""
+    """Make the passwords that are not there yet, then have the node write their hashes."""
 
     def run(
         self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None
@@ -35,14 +35,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return the module's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = {k: v for k, v in self._task.args.items() if v is not None}
-        secret = os.path.abspath(os.path.expanduser(str(arguments.pop("secret"))))
-        try:
-            password = self._password(secret)
-            if password is None:
-                return {**result, "changed": True, "msg": f"{secret} would be made"}
-            arguments["hash"] = hash_password(str(arguments.get("user")), password)
-        except (SecretError, PasswordError, OSError) as error:
-            return {**result, "failed": True, "msg": f"Could not use {secret}: {error}"}
+        user, secret = str(arguments.get("user")), str(arguments.pop("secret"))
+        secrets = {user: secret, **(arguments.pop("other_users", None) or {})}
+        hashes: dict[str, str] = {}
+        for name, file in secrets.items():
+            path = os.path.abspath(os.path.expanduser(str(file)))
+            try:
+                password = self._password(path)
+                if password is None:
+                    return {**result, "changed": True, "msg": f"{path} would be made"}
+                hashes[name] = hash_password(name, password)
+            except (SecretError, PasswordError, OSError) as error:
+                return {**result, "failed": True, "msg": f"Could not use {path}: {error}"}
+        arguments["hash"] = hashes.pop(user)
+        if hashes:
+            arguments["other_hashes"] = hashes
         result.update(
             self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Optional
 
 #: What stands in a diff instead of a hash.
@@ -21,14 +22,15 @@ class WebConfigError(ValueError):
 
 
 def web_config_text(
-    user: str, password_hash: str, certificate: Optional[str], key: Optional[str]
+    hashes: Mapping[str, str], certificate: Optional[str], key: Optional[str]
 ) -> str:
-    """Return the file: a user with the bcrypt hash of the password, and TLS where there are files.
+    """Return the file: users with the bcrypt hashes of their passwords, and TLS where asked for.
 
     The names of files are those on the node, absolute, since relative ones count from this file.
     """
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", user):
-        raise WebConfigError(f"user is '{user}', expected letters, digits and . _ - only")
+    for user in hashes:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", user):
+            raise WebConfigError(f"user is '{user}', expected letters, digits and . _ - only")
     if bool(certificate) != bool(key):
         seen, lacks = (
             ("certificate_file", "key_file") if certificate else ("key_file", "certificate_file")
@@ -37,7 +39,7 @@ def web_config_text(
     lines = [
         "# Managed by rackforge.gpu_cluster",
         "basic_auth_users:",
-        f"  {json.dumps(user)}: {json.dumps(password_hash)}",
+        *(f"  {json.dumps(user)}: {json.dumps(each)}" for user, each in hashes.items()),
     ]
     if certificate and key:
         lines += [

@@ -54,9 +54,19 @@ options:
   key_file:
     description: The key of O(certificate_file) on the node.
     type: path
+  other_users:
+    description:
+      - More users, each with the file on the control node that holds the password. Such a file is made as O(secret) is. Take a user of
+        its own for a program that cannot keep a secret.
+    type: dict
+    default: {}
   hash:
     description: The hash of the password; filled in by the control node's half.
     type: str
+  other_hashes:
+    description: The hashes of the passwords of O(other_users); filled in by the control node's half.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -65,6 +75,8 @@ EXAMPLES = r"""
     secret: "{{ inventory_dir }}/secrets/lab/monitoring_password"
     user: admin
     dest: /etc/rackforge-monitoring/web.yml
+    other_users:
+      ray: "{{ inventory_dir }}/secrets/lab/monitoring_ray_password"
   no_log: true
 """
 
@@ -125,15 +137,16 @@ def main() -> None:
             "group": {"type": "str", "default": "prometheus"},
             "certificate_file": {"type": "path"},
             "key_file": {"type": "path", "no_log": False},
+            "other_users": {"type": "dict", "default": {}},
             "hash": {"type": "str", "required": True, "no_log": True},
+            "other_hashes": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )
     params, path = module.params, module.params["dest"]
     try:
-        text = web_config_text(
-            params["user"], params["hash"], params["certificate_file"], params["key_file"]
-        )
+        hashes = {params["user"]: params["hash"], **params["other_hashes"]}
+        text = web_config_text(hashes, params["certificate_file"], params["key_file"])
         gid = group_number(params["group"], module.check_mode)
         wanted, seen = Wanted(path, text, MODE, 0, gid), seen_file(path)
         found = differences(wanted, seen)

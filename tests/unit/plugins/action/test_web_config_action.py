@@ -49,6 +49,14 @@ def test_the_owners_password_is_kept(tmp_path: Path) -> None:
     assert secret.read_text() == "mine\n"
 
 
+def test_every_user_has_a_password_of_its_own(tmp_path: Path) -> None:
+    sent: list[dict[str, Any]] = []
+    others = {"ray": str(tmp_path / "ray")}
+    act(sent, secret=str(tmp_path / "all"), user="admin", dest="/w", other_users=others)
+    assert bcrypt.checkpw((tmp_path / "ray").read_bytes(), sent[0]["other_hashes"]["ray"].encode())
+    assert (tmp_path / "ray").read_text() != (tmp_path / "all").read_text()
+
+
 def test_check_mode_makes_no_password(tmp_path: Path) -> None:
     sent: list[dict[str, Any]] = []
     result = act(sent, check=True, secret=str(tmp_path / "none"), user="a", dest="/w")

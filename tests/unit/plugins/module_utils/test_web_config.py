@@ -18,16 +18,21 @@ basic_auth_users:
 
 
 def test_without_a_certificate_there_is_a_password_only() -> None:
-    assert web_config_text("admin", HASH, None, None) == PLAIN
+    assert web_config_text({"admin": HASH}, None, None) == PLAIN
 
 
 def test_with_a_certificate_the_server_speaks_tls() -> None:
-    assert web_config_text("admin", HASH, "/etc/x/cert.pem", "/etc/x/key.pem") == PLAIN + (
+    assert web_config_text({"admin": HASH}, "/etc/x/cert.pem", "/etc/x/key.pem") == PLAIN + (
         "tls_server_config:\n"
         '  cert_file: "/etc/x/cert.pem"\n'
         '  key_file: "/etc/x/key.pem"\n'
         "  min_version: TLS12\n"
     )
+
+
+def test_a_program_has_a_user_of_its_own() -> None:
+    text = web_config_text({"admin": HASH, "ray": HASH}, None, None)
+    assert text == f'{PLAIN}  "ray": "{HASH}"\n'
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ def test_what_no_server_would_take_is_refused(
     user: str, certificate: str, key: str, message: str
 ) -> None:
     with pytest.raises(WebConfigError, match=message):
-        web_config_text(user, HASH, certificate, key)
+        web_config_text({user: HASH}, certificate, key)
 
 
 def test_a_diff_shows_no_hash() -> None:
