@@ -125,7 +125,8 @@ class DriverGpu:
     """A GPU as its driver shows it (NVML, nvidia-smi, KFD, amd-smi, rocm-smi).
 
     ``index`` is the driver's own numbering, ``memory_mib`` the whole memory, temperatures are in
-    degrees Celsius, powers in watts, ``utilization_percent`` is that of the compute units.
+    degrees Celsius, powers in watts, clocks in MHz, ``utilization_percent`` is that of the compute
+    units. ``throttle_reasons`` is NVML's bit mask of what keeps the clocks low now.
     ``error`` says in the driver's own words why a GPU that it lists does not answer. An AMD card
     may show itself as several devices: ``partition`` is its mode (SPX, DPX, TPX, QPX, CPX) and
     ``partitions`` the number of these devices.
@@ -148,6 +149,11 @@ class DriverGpu:
     power_w: Optional[float] = None
     power_limit_w: Optional[float] = None
     utilization_percent: Optional[int] = None
+    memory_used_mib: Optional[int] = None
+    memory_free_mib: Optional[int] = None
+    sm_clock_mhz: Optional[int] = None
+    memory_clock_mhz: Optional[int] = None
+    throttle_reasons: Optional[int] = None
     error: Optional[str] = None
     partition: Optional[str] = None
     partitions: Optional[int] = None
@@ -199,6 +205,11 @@ class Gpu:
     power_w: Optional[float] = None
     power_limit_w: Optional[float] = None
     utilization_percent: Optional[int] = None
+    memory_used_mib: Optional[int] = None
+    memory_free_mib: Optional[int] = None
+    sm_clock_mhz: Optional[int] = None
+    memory_clock_mhz: Optional[int] = None
+    throttle_reasons: Optional[int] = None
     health: Optional[Health] = None
     error: Optional[str] = None
     partition: Optional[str] = None

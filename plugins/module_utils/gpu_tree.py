@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Optional
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import amd_sysfs
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.amd_kfd import (
     NODES_DIRECTORY,
     KfdNode,
@@ -140,3 +141,13 @@ def _kfd_node(tree: Tree, number: int) -> KfdNode:
         gpu_id=tree.text(f"{folder}/gpu_id"),
         mem_banks=tuple(tree.text(bank) for bank in banks),
     )
+
+
+def read_amd_values(tree: Tree, address: str) -> dict[str, str]:
+    """Return the texts of what amdgpu writes of a GPU, by the names in amd_sysfs."""
+    folder = f"{_DEVICES}/{address}"
+    texts = {name: tree.text(f"{folder}/{name}") for name in amd_sysfs.FILES}
+    for sensors in tree.names(f"{folder}/hwmon")[:1]:
+        for name in amd_sysfs.SENSORS:
+            texts[name] = tree.text(f"{folder}/hwmon/{sensors}/{name}")
+    return texts

@@ -29,6 +29,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_pci impo
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_text import (
     LOST,
     RESET_REQUIRED,
+    THROTTLE_BITS,
     UNKNOWN_ERROR,
     generation,
     recovery,
@@ -73,7 +74,7 @@ _NO_HANDLE = re.compile(
     r"(?:(?P<address>(?:[0-9A-Fa-f]{4,8}:)?[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7]):?[ \t]*)?"
     r"(?P<words>[^\r\n<]{0,300})"
 )
-_NUMBER = re.compile(r"(-?\d{1,18}(?:\.\d{1,6})?)\s*(?:MiB|W|C|%|x)?")
+_NUMBER = re.compile(r"(-?\d{1,18}(?:\.\d{1,6})?)\s*(?:MiB|MHz|W|C|%|x)?")
 _VERSION = re.compile(r"\d{1,4}(?:\.\d{1,4}){1,3}")
 _YES_NO = {"enabled": True, "yes": True, "disabled": False, "no": False}
 
@@ -198,6 +199,11 @@ def _gpu(gpu: Element) -> DriverGpu:
         power_w=_first(gpu, _POWERS),
         power_limit_w=_first(gpu, _LIMITS),
         utilization_percent=_whole(gpu.text_of("utilization/gpu_util")),
+        memory_used_mib=_whole(gpu.text_of("fb_memory_usage/used")),
+        memory_free_mib=_whole(gpu.text_of("fb_memory_usage/free")),
+        sm_clock_mhz=_whole(gpu.text_of("clocks/sm_clock")),
+        memory_clock_mhz=_whole(gpu.text_of("clocks/mem_clock")),
+        throttle_reasons=_throttle_reasons(gpu),
         error=_error(gpu),
     )
 
@@ -287,6 +293,18 @@ def _ecc_errors(errors: Element, counter: str, old: str, new: str) -> Optional[i
     known = [count for count in counts if count is not None]
     # An unknown count can only add: a total above zero is worth saying, a zero is not known.
     return sum(known) if known and (len(known) == len(counts) or any(known)) else None
+
+
+def _throttle_reasons(gpu: Element) -> Optional[int]:
+    """Return NVML's mask of the reasons that are active; drivers before 535 call them throttle."""
+    found = gpu.find("clocks_event_reasons") or gpu.find("clocks_throttle_reasons")
+    if found is None:
+        return None
+    states = {each.name.partition("_reason_")[2]: _bare(each.text) for each in found.children}
+    known = {name: state for name, state in states.items() if state in ("Active", "Not Active")}
+    if not known:
+        return None
+    return sum(THROTTLE_BITS.get(name, 0) for name, state in known.items() if state == "Active")
 
 
 def _remapping(gpu: Element) -> Remapping:

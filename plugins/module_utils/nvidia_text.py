@@ -15,6 +15,20 @@ UNKNOWN_ERROR = "Unknown Error"
 #: actions (drain) are about GPUs that still do.
 RECOVERIES = {1: "Reset", 2: "Reboot"}
 
+#: What keeps clocks low: the bits of NVML's mask (nvmlClocksEventReasons) by the last part of
+#: the names in nvidia-smi's report.
+THROTTLE_BITS = {
+    "gpu_idle": 0x1,
+    "applications_clocks_setting": 0x2,
+    "sw_power_cap": 0x4,
+    "hw_slowdown": 0x8,
+    "sync_boost": 0x10,
+    "sw_thermal_slowdown": 0x20,
+    "hw_thermal_slowdown": 0x40,
+    "hw_power_brake_slowdown": 0x80,
+    "display_clocks_setting": 0x100,
+}
+
 _GENERATIONS = (
     "kepler",
     "maxwell",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import nvml_abi as abi
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model import (
@@ -70,6 +70,19 @@ class Nvml:
         return _decoded(function(code)) or "no explanation"
 
 
+class _Memory(NamedTuple):
+    """A GPU's memory in MiB. What the driver keeps for itself is neither used nor free."""
+
+    total: Optional[int] = None
+    used: Optional[int] = None
+    free: Optional[int] = None
+
+    @classmethod
+    def of(cls, found: Union[abi.Memory, abi.MemoryV2]) -> _Memory:
+        """Return what one of NVML's structures says."""
+        return cls(*(int(each) // _MIB for each in (found.total, found.used, found.free)))
+
+
 class Device:
     """One GPU, or one part of it, and why it does not answer (``error``), if so."""
 
@@ -120,15 +133,15 @@ class Device:
             return None, None
         return current.value == abi.FEATURE_ENABLED, pending.value == abi.FEATURE_ENABLED
 
-    def memory_mib(self) -> Optional[int]:
-        """Return the whole memory; drivers before 510 know the first version only."""
+    def memory(self) -> _Memory:
+        """Return the memory; drivers before 510 know the first version only."""
         second = abi.MemoryV2(version=abi.MEMORY_V2_VERSION)
         if self.ask("nvmlDeviceGetMemoryInfo_v2", ctypes.byref(second)):
-            return int(second.total) // _MIB
+            return _Memory.of(second)
         first = abi.Memory()
         if self.ask("nvmlDeviceGetMemoryInfo", ctypes.byref(first), essential=True):
-            return int(first.total) // _MIB
-        return None
+            return _Memory.of(first)
+        return _Memory()
 
     def address(self) -> Optional[str]:
         """Return the PCI address."""
@@ -226,12 +239,15 @@ def _gpu(nvml: Nvml, index: int) -> DriverGpu:
     except NvmlError as error:
         return DriverGpu(index=index, error=error.words)
     device = Device(nvml, handle)
+    memory = device.memory()
     return DriverGpu(
         index=index,
         pci_address=device.address(),
         model=device.text("nvmlDeviceGetName"),
         uuid=device.text("nvmlDeviceGetUUID"),
-        memory_mib=device.memory_mib(),
+        memory_mib=memory.total,
+        memory_used_mib=memory.used,
+        memory_free_mib=memory.free,
         link=_link(device),
         bar1_mib=_bar1_mib(device),
         mig=_mig(device),
@@ -244,6 +260,9 @@ def _gpu(nvml: Nvml, index: int) -> DriverGpu:
         power_w=_watts(device.number("nvmlDeviceGetPowerUsage")),
         power_limit_w=_watts(device.number("nvmlDeviceGetEnforcedPowerLimit")),
         utilization_percent=_utilization(device),
+        sm_clock_mhz=device.number("nvmlDeviceGetClockInfo", abi.CLOCK_SM),
+        memory_clock_mhz=device.number("nvmlDeviceGetClockInfo", abi.CLOCK_MEMORY),
+        throttle_reasons=_throttle_reasons(device),
         # Evaluated last: the calls above find it out.
         error=device.error or _recovery(device),
     )
@@ -289,7 +308,7 @@ def _mig(device: Device) -> Mig:
 def _mig_device(part: Device) -> MigDevice:
     """Return a part; its profile stands in its name ("NVIDIA A100-SXM4-40GB MIG 1g.5gb")."""
     profile = (part.text("nvmlDeviceGetName") or "").partition(" MIG ")[2].strip()
-    return MigDevice(part.text("nvmlDeviceGetUUID"), profile or None, part.memory_mib())
+    return MigDevice(part.text("nvmlDeviceGetUUID"), profile or None, part.memory().total)
 
 
 def _ecc(device: Device) -> Ecc:
@@ -333,6 +352,12 @@ def _utilization(device: Device) -> Optional[int]:
     found = abi.Utilization()
     answered = device.ask("nvmlDeviceGetUtilizationRates", ctypes.byref(found))
     return int(found.gpu) if answered else None
+
+
+def _throttle_reasons(device: Device) -> Optional[int]:
+    found = ctypes.c_ulonglong()
+    answered = device.ask("nvmlDeviceGetCurrentClocksThrottleReasons", ctypes.byref(found))
+    return found.value if answered else None
 
 
 def _watts(milliwatts: Optional[int]) -> Optional[float]:

@@ -24,6 +24,8 @@ UNKNOWN = 999
 
 FEATURE_ENABLED = 1
 TEMPERATURE_GPU = 0
+#: nvmlClockType_t.
+CLOCK_SM, CLOCK_MEMORY = 1, 2
 CORRECTED, UNCORRECTED = 0, 1
 VOLATILE, AGGREGATE = 0, 1
 #: Why a page was retired: several corrected errors, or one that could not be corrected.
@@ -163,5 +165,7 @@ SIGNATURES: Mapping[str, tuple[Any, ...]] = {
     "nvmlDeviceGetPowerUsage": _ONE_NUMBER,
     "nvmlDeviceGetEnforcedPowerLimit": _ONE_NUMBER,
     "nvmlDeviceGetFieldValues": (_HANDLE, ctypes.c_int, ctypes.POINTER(FieldValue)),
+    "nvmlDeviceGetClockInfo": (_HANDLE, _UINT, _UINT_OUT),
+    "nvmlDeviceGetCurrentClocksThrottleReasons": (_HANDLE, _LONG_OUT),
     "nvmlDeviceGetUtilizationRates": (_HANDLE, ctypes.POINTER(Utilization)),
 }

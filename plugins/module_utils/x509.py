@@ -78,6 +78,17 @@ def held(text: str) -> set[bytes]:
     return found
 
 
+def earliest_end(text: str) -> float:
+    """Return when the first of a PEM text's certificates ends, in seconds since 1970.
+
+    A private key beside them is not looked at.
+    """
+    ders = [decoded(body) for label, body in _BLOCK.findall(text) if label in _LABELS]
+    if not ders:
+        raise CertificateError("saw no '-----BEGIN CERTIFICATE-----', expected PEM")
+    return min(parse(der).not_after.timestamp() for der in ders)
+
+
 def decoded(body: str) -> bytes:
     """Return the bytes of a PEM block's body."""
     try:

@@ -115,6 +115,8 @@ def _key(name: str, arguments: tuple[Any, ...]) -> str:
     if name == "nvmlDeviceGetTotalEccErrors":
         kind = ("corrected", "uncorrected")[arguments[1]]
         return f"ecc:{kind}:{('volatile', 'aggregate')[arguments[2]]}"
+    if name == "nvmlDeviceGetClockInfo":
+        return f"clock:{('graphics', 'sm', 'memory')[arguments[1]]}"
     if name == "nvmlDeviceGetRetiredPages":
         return f"{name}:{arguments[1]}"
     return name

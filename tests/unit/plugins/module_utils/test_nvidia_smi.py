@@ -163,6 +163,8 @@ def test_every_value_of_a_gpu_is_read() -> None:
         power_w=68.57,
         power_limit_w=700.0,
         utilization_percent=0,
+        memory_used_mib=0,
+        memory_free_mib=81079,
     )
 
 
@@ -177,7 +179,49 @@ def test_a_share_of_a_card_has_what_its_hypervisor_shows_and_nothing_else() -> N
         persistence=True,
         architecture="ampere",
         utilization_percent=0,
+        memory_used_mib=0,
+        memory_free_mib=15114,
     )
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        pytest.param("", None, id="no-list"),
+        pytest.param(
+            "<clocks_event_reasons><clocks_event_reason_gpu_idle>Active</clocks_event_reason_gpu_idle>"
+            "<clocks_event_reason_sw_power_cap>Not Active</clocks_event_reason_sw_power_cap>"
+            "</clocks_event_reasons>",
+            0x1,
+            id="idle",
+        ),
+        pytest.param(
+            "<clocks_throttle_reasons>"
+            "<clocks_throttle_reason_hw_slowdown>Active</clocks_throttle_reason_hw_slowdown>"
+            "<clocks_throttle_reason_hw_thermal_slowdown>Active"
+            "</clocks_throttle_reason_hw_thermal_slowdown></clocks_throttle_reasons>",
+            0x48,
+            id="hot-before-535",
+        ),
+        pytest.param(
+            "<clocks_event_reasons><clocks_event_reason_gpu_idle>N/A</clocks_event_reason_gpu_idle>"
+            "</clocks_event_reasons>",
+            None,
+            id="not-available",
+        ),
+    ],
+)
+def test_reasons_for_low_clocks_become_the_mask_of_nvml(
+    reasons: str, expected: int | None
+) -> None:
+    text = text_of("rtx-4090").replace("</gpu>", f"{reasons}</gpu>", 1)
+    assert parse_smi_xml(text).gpus[0].throttle_reasons == expected
+
+
+def test_clocks_are_read_in_megahertz() -> None:
+    clocks = "<clocks><sm_clock>1980 MHz</sm_clock><mem_clock>2619 MHz</mem_clock></clocks></gpu>"
+    gpu = parse_smi_xml(text_of("rtx-4090").replace("</gpu>", clocks, 1)).gpus[0]
+    assert (gpu.sm_clock_mhz, gpu.memory_clock_mhz) == (1980, 2619)
 
 
 def test_sixteen_gpus_are_numbered_as_the_driver_numbers_them() -> None:

@@ -36,7 +36,7 @@ H100: Mapping[str, Answer] = {
     "nvmlDeviceGetName": (b"NVIDIA H100 80GB HBM3",),
     "nvmlDeviceGetUUID": (b"GPU-1",),
     "nvmlDeviceGetPciInfo_v3": (b"0000:3B:00.0", 0, 0x3B, 0, 0x233010DE, 0, b"00000000:3B:00.0"),
-    "nvmlDeviceGetMemoryInfo_v2": (abi.MEMORY_V2_VERSION, 85520809984, 0, 0, 0),
+    "nvmlDeviceGetMemoryInfo_v2": (abi.MEMORY_V2_VERSION, 85520809984, 2**29, 2**36, 2**33),
     "nvmlDeviceGetBAR1MemoryInfo": (137438953472, 0, 0),
     "nvmlDeviceGetCurrPcieLinkGeneration": (4,),
     "nvmlDeviceGetCurrPcieLinkWidth": (8,),
@@ -57,6 +57,9 @@ H100: Mapping[str, Answer] = {
     "nvmlDeviceGetPowerUsage": (68570,),
     "nvmlDeviceGetEnforcedPowerLimit": (700000,),
     "nvmlDeviceGetUtilizationRates": (42, 7),
+    "clock:sm": (1980,),
+    "clock:memory": (2619,),
+    "nvmlDeviceGetCurrentClocksThrottleReasons": (0x44,),
 }
 READ_H100 = DriverGpu(
     index=0,
@@ -76,6 +79,11 @@ READ_H100 = DriverGpu(
     power_w=68.57,
     power_limit_w=700.0,
     utilization_percent=42,
+    memory_used_mib=8192,
+    memory_free_mib=65536,
+    sm_clock_mhz=1980,
+    memory_clock_mhz=2619,
+    throttle_reasons=0x44,
 )
 
 
