@@ -17,9 +17,10 @@ FOLDER = Path(__file__).resolve().parents[1] / "module_utils"
 #: The oldest time that the format has: the digest must not depend on when it was made.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644
+_FIRST_LINE = b"#!/usr/bin/env python3\n"
 
 
-def program(module: str, interpreter: str, folder: Path = FOLDER) -> bytes:
+def program(module: str, folder: Path = FOLDER) -> bytes:
     """Return the program whose ``main`` is in ``module``: always the same bytes of the same code.
 
     It is not compressed, since Python reads it faster so and compressors differ.
@@ -38,7 +39,7 @@ def program(module: str, interpreter: str, folder: Path = FOLDER) -> bytes:
             entry = zipfile.ZipInfo(name, _TIME)
             entry.external_attr = _MODE << 16
             archive.writestr(entry, text)
-    return f"#!{interpreter}\n".encode() + buffer.getvalue()
+    return _FIRST_LINE + buffer.getvalue()
 
 
 def sources(module: str, folder: Path = FOLDER) -> dict[str, str]:
