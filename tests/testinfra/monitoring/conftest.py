@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.testinfra.monitoring import receiver
 from tests.testinfra.monitoring.support import Server
 from tests.testinfra.ray_cluster import node_address
 
@@ -41,3 +45,27 @@ def alertmanager(prometheus: Server) -> Server:
     """Alertmanager on the monitoring host."""
     address = prometheus.address.replace("9090", "9093")
     return Server(address, prometheus.user, prometheus.password)
+
+
+@dataclass
+class Absence:
+    """The time in which the receiver of remote-write is away."""
+
+    began: float
+    is_over: bool = False
+
+    def end(self) -> float:
+        """Have the receiver back, and return when it was."""
+        if not self.is_over:
+            receiver.start(NAMES[0], receiver.PASSWORD)
+            self.is_over = True
+        return time.time()
+
+
+@pytest.fixture(scope="session")
+def absence() -> Iterator[Absence]:
+    """The receiver of remote-write, away since this fixture was first asked for."""
+    receiver.stop(NAMES[0])
+    found = Absence(time.time())
+    yield found
+    found.end()

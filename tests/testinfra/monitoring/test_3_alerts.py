@@ -88,6 +88,8 @@ def told(by_name: dict[str, Any]) -> set[tuple[str, str, str]]:
     }
 
 
+# The receiver of samples is away from here on, for test_4, and nobody is told of that here.
+@pytest.mark.usefixtures("absence")
 def test_a_healthy_cluster_fires_nothing(prometheus: Server) -> None:
     until(lambda: prometheus.firing() == set(), f"silence instead of {prometheus.firing()}")
 
