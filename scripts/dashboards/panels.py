@@ -26,7 +26,11 @@ def stat(
     decimals: int | None = None,
 ) -> Panel:
     """Return one number, or one for each series with its name."""
-    defaults = {"unit": unit, "thresholds": thresholds(steps), "mappings": mappings(words or {})}
+    defaults: dict[str, Any] = {
+        "unit": unit,
+        "thresholds": thresholds(steps),
+        "mappings": mappings(words or {}),
+    }
     if decimals is not None:
         defaults["decimals"] = decimals
     fixed = [

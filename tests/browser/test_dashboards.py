@@ -168,10 +168,12 @@ def test_a_hundred_nodes_have_a_heat_map_of_all_their_gpus(open_page: Open) -> N
     assert hot.get_attribute("style") == "background: var(--bad);"
 
 
-def test_a_graph_of_eight_hundred_gpus_says_how_many_more_there_are(open_page: Open) -> None:
-    page = open_page(StandIn(metrics.cluster(100, 8)), "tab=gpu")
+def test_eight_hundred_gpus_are_asked_for_with_fewer_points(open_page: Open) -> None:
+    stand_in = StandIn(metrics.cluster(100, 8))
+    page = open_page(stand_in, "tab=gpu&range=1h")
     legend = panel(page, "Temperature").locator(".legend tbody tr")
     assert legend.last.inner_text() == "and 600 more lines; choose a node"
+    assert {each["step"] for each in stand_in.asked if "step" in each} == {"120"}
 
 
 def test_a_missing_gpu_leaves_a_hole_in_the_heat_map(open_page: Open) -> None:
@@ -233,11 +235,10 @@ def test_an_opened_alert_stays_open_when_the_page_refreshes(open_page: Open) -> 
     stand_in = StandIn(SMALL, alerts=[metrics.alert("GpuHot", "warning", "gpu-00")])
     page = open_page(stand_in)
     page.locator("#alerts summary").click()
-    before = len(stand_in.asked)
+    stand_in.alerts = [metrics.alert("NodeDown", "critical", "gpu-01"), *stand_in.alerts]
     page.locator("#reload").click()
-    expect(page.locator("#alerts details[open] code")).to_be_visible()
-    expect(page.locator("#status")).to_contain_text("As of")
-    assert len(stand_in.asked) > before
+    expect(page.locator("#alerts strong")).to_have_text(["NodeDown", "GpuHot"])
+    assert page.locator("#alerts details[open] strong").all_inner_texts() == ["GpuHot"]
 
 
 def test_no_alert_is_said_in_words(open_page: Open) -> None:
@@ -246,15 +247,12 @@ def test_no_alert_is_said_in_words(open_page: Open) -> None:
 
 
 def test_a_chosen_node_is_put_into_the_queries_as_a_text(open_page: Open) -> None:
-    stand_in = StandIn(metrics.fixed({"count by (node": [({"node": 'a.b"'}, 1)]}, SMALL))
-    page = open_page(stand_in, "tab=node")
-    stand_in.asked.clear()
+    there = metrics.fixed({"count by (node": [({"node": 'a.b"'}, 1)]}, SMALL)
+    wanted = 'sum(up{job="node",node=~"a\\\\.b\\""})'
+    page = open_page(StandIn(metrics.fixed({wanted: [({}, 77)]}, there)), "tab=node")
     page.locator("#node").select_option('a.b"')
-    expect(page.locator("#status")).to_contain_text("As of")
-    page.locator("#reload").click()
+    expect(panel(page, "Nodes up").locator(".number")).to_have_text("77")
     expect(page).to_have_url(re.compile("node=a.b%22"))
-    queries = {each["query"] for each in stand_in.asked}
-    assert 'sum(up{job="node",node=~"a\\\\.b\\""})' in queries
 
 
 def test_a_node_in_the_heat_map_leads_to_its_gpus(open_page: Open) -> None:
@@ -287,12 +285,6 @@ def test_the_range_is_what_is_asked_for(
     assert spans == {(seconds, step)}
 
 
-def test_many_lines_are_asked_for_with_fewer_points(open_page: Open) -> None:
-    stand_in = StandIn(metrics.cluster(100, 8))
-    open_page(stand_in, "tab=gpu&range=1h")
-    assert {each["step"] for each in stand_in.asked if "step" in each} == {"120"}
-
-
 def test_tabs_are_worked_by_keyboard(open_page: Open) -> None:
     page = open_page(StandIn(SMALL))
     page.get_by_role("tab", name="Cluster").press("ArrowRight")
@@ -304,6 +296,13 @@ def test_tabs_are_worked_by_keyboard(open_page: Open) -> None:
 def test_the_page_works_below_another_path(open_page: Open) -> None:
     page = open_page(StandIn(SMALL, prefix="/metrics"))
     assert panel(page, "Nodes up").locator(".number").first.inner_text() == "40"
+
+
+def test_a_password_in_the_address_does_not_break_the_page(open_page: Open) -> None:
+    stand_in = StandIn(SMALL)
+    page = open_page(stand_in)
+    page.goto(stand_in.address.replace("//", "//admin:secret@") + "/user/#refresh=0&tab=node")
+    expect(panel(page, "CPU").locator("canvas")).to_be_visible()
 
 
 def test_a_graph_is_told_to_who_cannot_see_it(open_page: Open) -> None:
@@ -325,7 +324,7 @@ def test_every_text_has_enough_contrast(open_page: Open, tab: str, scheme: str) 
 
 @pytest.mark.parametrize("tab", ["cluster", "gpu"])
 def test_a_phone_needs_no_scrolling_sideways(open_page: Open, tab: str) -> None:
-    page = open_page(StandIn(metrics.cluster(100, 8)), f"tab={tab}", width=360)
+    page = open_page(StandIn(metrics.cluster(20, 8)), f"tab={tab}", width=360)
     assert page.evaluate(OVERFLOW) == 0
 
 

@@ -4,7 +4,7 @@ import { showAlerts } from "./alerts.js";
 import { bars, stat, table } from "./draw.js";
 import { make, plain } from "./element.js";
 import { graph } from "./graph.js";
-import { RANGES, ask, byName, expand, now, over, stepOf } from "./query.js";
+import { HERE, RANGES, ask, byName, expand, now, over, stepOf } from "./query.js";
 
 const NAMES = ["cluster", "node", "gpu", "ray", "k3s"];
 const DRAW = { stat, bargauge: bars, table, timeseries: graph };
@@ -148,6 +148,7 @@ async function refresh() {
   running?.abort();
   clearTimeout(timer);
   running = new AbortController();
+  find("panels").setAttribute("aria-busy", "true");
   const { signal } = running;
   try {
     const alerts = showAlerts(find("alerts-list"), signal);
@@ -162,7 +163,9 @@ async function refresh() {
     say(plain(error.message), true);
     await drawAll(signal);
   }
-  if (!signal.aborted && state.refresh !== "0") timer = setTimeout(refresh, Number(state.refresh) * 1000);
+  if (signal.aborted) return;
+  find("panels").setAttribute("aria-busy", "false");
+  if (state.refresh !== "0") timer = setTimeout(refresh, Number(state.refresh) * 1000);
 }
 
 function say(sentence, bad) {
@@ -182,7 +185,7 @@ function show() {
 
 async function load() {
   const read = await Promise.all(NAMES.map(async (name) => {
-    const answer = await fetch(`dashboards/${name}.json`, { credentials: "same-origin" });
+    const answer = await fetch(new URL(`dashboards/${name}.json`, HERE), { credentials: "same-origin" });
     if (!answer.ok) throw new Error(`dashboards/${name}.json cannot be read: the server answered ${answer.status}.`);
     return [name, await answer.json()];
   }));

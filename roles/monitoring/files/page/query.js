@@ -2,6 +2,10 @@
 
 export const RANGES = { "15m": 900, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800 };
 
+// Where this page is. Not document.baseURI: that keeps a user and a password typed into the address,
+// and browsers fetch nothing from such addresses.
+export const HERE = location.origin + location.pathname;
+
 const STEPS = [15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400];
 // More points than these in one graph would make the answer slow and the lines no clearer.
 const POINTS_IN_ALL = 24000;
@@ -33,7 +37,7 @@ function literal(value) {
 
 /** Return the data of an answer of the server's API, or throw what the server says. */
 export async function ask(path, parameters, signal) {
-  const address = new URL(`../api/v1/${path}`, document.baseURI);
+  const address = new URL(`../api/v1/${path}`, HERE);
   for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
   let answer;
   try {
