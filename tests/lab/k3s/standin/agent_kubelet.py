@@ -104,7 +104,7 @@ def handler(node: Node, access: Callable[[], tokens.Access]) -> Callable[[Reques
                 return Answer(int(found["code"]), str(found["text"]), "text/plain")
         if request.method != "GET":
             raise ApiError(405, "MethodNotAllowed", "405: Method Not Allowed")
-        texts = {
+        texts: dict[str, Callable[[], str]] = {
             "/metrics": node.registry.text,
             "/metrics/cadvisor": lambda: cadvisor_text(node),
             "/healthz": lambda: "ok",

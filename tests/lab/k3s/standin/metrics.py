@@ -136,10 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        answers = {"/metrics": self.server.text, "/health": lambda: '{"health":"true"}'}
-        found = answers.get(self.path.partition("?")[0])
-        data = found().encode() if found else b"404 page not found\n"
-        self.send_response(200 if found else 404)
+        path = self.path.partition("?")[0]
+        text = self.server.text() if path == "/metrics" else '{"health":"true"}'
+        is_known = path in ("/metrics", "/health")
+        data = text.encode() if is_known else b"404 page not found\n"
+        self.send_response(200 if is_known else 404)
         self.send_header("Content-Type", CONTENT)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

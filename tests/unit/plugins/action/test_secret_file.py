@@ -140,8 +140,9 @@ def test_a_service_that_is_not_root_may_read_its_secret(
 def test_a_user_makes_it_what_basic_authentication_sends(
     secret: Path, notes: list[dict[str, Any]]
 ) -> None:
-    frame = {"prefix": 'HEADERS={"Authorization":"', "suffix": '"}\n', "user": "ray"}
-    deliver(notes, secret=str(secret), dest="/etc/ray/prometheus.env", **frame)
+    prefix = 'HEADERS={"Authorization":"'
+    dest = "/etc/ray/prometheus.env"
+    deliver(notes, secret=str(secret), dest=dest, prefix=prefix, suffix='"}\n', user="ray")
     # base64 of ray:abc
     assert notes[0]["content"] == 'HEADERS={"Authorization":"Basic cmF5OmFiYw=="}\n'
     assert notes[0]["read_by"] == 0o600

@@ -352,11 +352,11 @@ def test_a_mask_of_a_killed_run_is_taken_off(engine: Node, place: Place) -> None
 
 def test_an_engine_is_restarted_to_serve_its_metrics(engine: Node, place: Place) -> None:
     place.have(json.dumps(DEFAULT))
-    asked = {"metrics_address": "198.18.0.11:9323"}
-    result = engine.run(main, **asked)
+    asked = "198.18.0.11:9323"
+    result = engine.run(main, metrics_address=asked)
     assert result["done"] == [f"write {place.daemon}", "restart docker.service"]
     assert place.settings() == {**DEFAULT, "metrics-addr": "198.18.0.11:9323"}
-    assert engine.run(main, **asked)["changed"] is False
+    assert engine.run(main, metrics_address=asked)["changed"] is False
 
 
 def test_an_owner_who_serves_metrics_elsewhere_is_told(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rackforge.gpu_cluster.plugins.modules import k3s_metrics_credentials
 from ansible_collections.rackforge.gpu_cluster.plugins.modules.k3s_metrics_credentials import main
 
 from tests.unit.plugins.module_utils.test_k3s_metrics import PEM, coded, secret
@@ -29,7 +28,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The arguments for a server that has run; waiting takes no time."""
     path = tmp_path / "k3s.yaml"
     path.touch()
-    monkeypatch.setattr(k3s_metrics_credentials.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     return {"kubeconfig": str(path)}
 
 
