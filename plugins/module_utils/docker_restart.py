@@ -133,7 +133,7 @@ def telling_line(journal: str) -> str:
     """Return the line of an engine's log that tells why it did not start."""
     lines = [line.strip() for line in journal.splitlines() if line.strip()]
     patterns = (
-        r"level=fatal|failed to start daemon|unable to configure|invalid argument",
+        r"level=fatal|failed to start daemon|unable to configure|invalid argument|bind: ",
         r"level=error",
     )
     for pattern in patterns:

@@ -136,6 +136,12 @@ def test_the_log_line_that_tells_why_is_found(journal: str, expected: str) -> No
     assert telling_line(journal) == expected
 
 
+def test_a_taken_address_is_told_and_not_what_systemd_says_of_it() -> None:
+    taken = "listen tcp 198.18.0.11:9323: bind: address already in use"
+    journal = f"{taken}\nFailed to start docker.service - Docker Application Container Engine.\n"
+    assert telling_line(journal) == taken
+
+
 def test_settings_without_effect_are_named() -> None:
     rows = [("live-restore", False, True), ("log-driver", "json-file", "json-file")]
     assert effects_missing(rows) == ["live-restore is False, expected True"]
