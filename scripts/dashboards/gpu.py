@@ -179,8 +179,14 @@ def _state() -> Panel:
             Column("Temperature", Query(_of("DCGM_FI_DEV_GPU_TEMP")), CELSIUS, GPU_TEMPERATURE),
             Column("Power", Query(_of("DCGM_FI_DEV_POWER_USAGE")), WATT),
         ],
-        "One row for each GPU.",
-        names={"node": "Node", "gpu": "GPU", "modelName": "Model", "state": "State"},
+        "One row for each GPU. A GPU that the driver does not list has an address and no number.",
+        names={
+            "node": "Node",
+            "gpu": "GPU",
+            "pci_bus_id": "Address",
+            "modelName": "Model",
+            "state": "State",
+        },
         words={"State": STATE_COLORS},
     )
 
@@ -225,29 +231,35 @@ def _health() -> list[Panel]:
                 Column(
                     "Lines",
                     Query(
-                        f"sum by (node, gpu, xid) (gpu_cluster_gpu_xid_count{{{OF_GPU}}}) > 0",
+                        "sum by (node, gpu, pci_bus_id, xid)"
+                        f" (gpu_cluster_gpu_xid_count{{{OF_GPU}}}) > 0",
                         empty_when=NO_XID,
                     ),
                     steps=NONE_WANTED,
                 )
             ],
             "What the driver wrote into the kernel log.",
-            names={"node": "Node", "gpu": "GPU", "xid": "Xid"},
+            names={"node": "Node", "gpu": "GPU", "pci_bus_id": "Address", "xid": "Xid"},
             width=8,
         ),
         table(
             "Drivers",
             [
                 Column(
-                    "Needs a reboot",
+                    "",
                     Query(
                         "max by (node, vendor, loaded, installed, library)"
-                        f" (gpu_cluster_driver_info{{{OF_NODE}}}) * on (node, vendor)"
-                        " group_left() max by (node, vendor)"
-                        f" (gpu_cluster_driver_mismatch{{{OF_NODE}}})"
+                        f" (gpu_cluster_driver_info{{{OF_NODE}}})"
                     ),
-                    words={0: ("no", "green"), 1: ("yes, versions differ", "red")},
-                )
+                ),
+                Column(
+                    "Versions differ",
+                    Query(
+                        f"max by (node, vendor) (gpu_cluster_driver_mismatch{{{OF_NODE}}})",
+                        empty_when="no version of a driver is known",
+                    ),
+                    words={0: ("no", "green"), 1: ("yes, reboot", "red")},
+                ),
             ],
             "The driver in the kernel, the installed one, and the library that programs use.",
             names={

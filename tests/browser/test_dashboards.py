@@ -51,7 +51,8 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
 def _note(request: Request, stand_in: StandIn, complaints: list[str]) -> None:
     """Take down a request for anything but the server's own files and API."""
     own = (f"{stand_in.prefix}/user/", f"{stand_in.prefix}/api/v1/")
-    if not request.url.startswith((*(stand_in.address + each for each in own), "data:")):
+    url = request.url.replace("//admin:secret@", "//")
+    if not url.startswith((*(stand_in.address + each for each in own), "data:")):
         complaints.append(f"request: {request.url}")
 
 
@@ -145,6 +146,18 @@ def test_a_table_joins_what_several_queries_say_of_a_node(open_page: Open) -> No
     assert table.locator("tr").all_inner_texts() == [
         "a2\tdown\t-\t-\t-\t-\tyes",
         "a10\tup\t-\t-\t-\t-\tno",
+    ]
+
+
+def test_two_failed_gpus_without_a_number_are_two_rows(open_page: Open) -> None:
+    failed = {"node": "a", "modelName": "NVIDIA H100", "state": "failed"}
+    states = [
+        ({**failed, "pci_bus_id": each}, 1.0) for each in ("00000000:1B:00.0", "00000000:2B:00.0")
+    ]
+    page = open_page(StandIn(metrics.fixed({"gpu_cluster_gpu_state": states})), "tab=gpu")
+    assert panel(page, "GPUs").last.locator("tbody tr").all_inner_texts() == [
+        "a\t00000000:1B:00.0\tNVIDIA H100\tfailed\t-\t-\t-\t-",
+        "a\t00000000:2B:00.0\tNVIDIA H100\tfailed\t-\t-\t-\t-",
     ]
 
 

@@ -119,12 +119,15 @@ function merged(answers, values, excluded) {
     for (const series of answer) {
       const labels = own(series);
       const key = JSON.stringify(labels.filter(([name]) => full.length === 1 || shared.has(name)).sort());
-      if (!rows.has(key)) rows.set(key, { labels: {}, values: {} });
-      Object.assign(rows.get(key).labels, Object.fromEntries(labels));
-      rows.get(key).values[values[index]] = valueOf(series);
+      if (!rows.has(key)) rows.set(key, []);
+      // Two series of one query are two rows, whatever they have in common with others.
+      let row = rows.get(key).find((each) => !(values[index] in each.values));
+      if (!row) rows.get(key).push(row = { labels: {}, values: {} });
+      Object.assign(row.labels, Object.fromEntries(labels));
+      row.values[values[index]] = valueOf(series);
     }
   });
-  return [...rows.values()];
+  return [...rows.values()].flat();
 }
 
 /** Return a table whose headings sort it. */
