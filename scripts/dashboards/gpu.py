@@ -171,7 +171,8 @@ def _state() -> Panel:
             Column(
                 "",
                 Query(
-                    f"max by (node, gpu, modelName, state) (gpu_cluster_gpu_state{{{OF_GPU}}} == 1)"
+                    "max by (node, gpu, pci_bus_id, modelName, state)"
+                    f" (gpu_cluster_gpu_state{{{OF_GPU}}} == 1)"
                 ),
             ),
             Column("Utilisation", Query(_of("DCGM_FI_DEV_GPU_UTIL")), PERCENT),

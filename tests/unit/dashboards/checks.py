@@ -22,6 +22,8 @@ COLUMNS = 24
 WORDS = frozenset({"and", "or", "unless", "bool", "offset", "by", "without"})
 GROUPS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 
+KEPT = re.compile(r"\bby\s*\(([^)]*)\)")
+
 register_default_plugins()
 
 
@@ -133,6 +135,22 @@ def query_faults(data: dict[str, Any]) -> list[str]:
         if panel["type"] != "table" and not panel["fieldConfig"]["defaults"].get("unit"):
             faults.append(f"{panel['title']} has no unit")
     return faults
+
+
+def column_faults(data: dict[str, Any]) -> list[str]:
+    """Return headings of tables for labels that no query of the table keeps."""
+    return [
+        f"{panel['title']}: no query keeps {label}"
+        for panel in panels_of(data)
+        for turn in panel["transformations"]
+        for label in turn["options"].get("renameByName", {})
+        if not label.startswith("Value") and label not in _kept(panel)
+    ]
+
+
+def _kept(panel: dict[str, Any]) -> set[str]:
+    groups = [each for target in panel["targets"] for each in KEPT.findall(target["expr"])]
+    return {label.strip() for group in groups for label in group.split(",")}
 
 
 def metrics_of(expr: str) -> set[str]:

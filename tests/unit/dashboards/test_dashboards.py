@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from scripts.dashboards.build import Dashboard, Panel, Query, Row, Variable, dashboard_json
+from scripts.dashboards.build import Column, Dashboard, Panel, Query, Row, Variable, dashboard_json
 from scripts.dashboards.catalogue import DASHBOARDS, QUERIES, asked, files
 from scripts.dashboards.common import per_gpu
-from scripts.dashboards.panels import graph, matrix, stat
+from scripts.dashboards.panels import graph, matrix, stat, table
 from scripts.generate_dashboards import stale
 from tests.unit.dashboards.checks import (
+    column_faults,
     layout_faults,
     metrics_of,
     panels_of,
@@ -80,6 +81,18 @@ def test_its_panels_stand_side_by_side(data: dict[str, Any]) -> None:
 @pytest.mark.parametrize("data", WRITTEN)
 def test_every_panel_asks_something_and_has_a_unit(data: dict[str, Any]) -> None:
     assert query_faults(data) == []
+
+
+@pytest.mark.parametrize("data", WRITTEN)
+def test_every_heading_of_a_table_has_a_label(data: dict[str, Any]) -> None:
+    assert column_faults(data) == []
+
+
+def test_a_heading_without_a_label_is_found() -> None:
+    columns = [Column("Load", Query("max by (node) (node_load1)"))]
+    panel = table("Nodes", columns, "All.", names={"node": "Node", "rack": "Rack"})
+    data = dashboard_json(Dashboard("x", "X", "X.", "node", [], [panel]))
+    assert column_faults(data) == ["Nodes: no query keeps rack"]
 
 
 @pytest.mark.parametrize("data", WRITTEN)
