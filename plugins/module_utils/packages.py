@@ -116,3 +116,17 @@ _LACKING = (
 def lacking(said: str) -> list[str]:
     """Return what packages need and could not be had, in the order in which it was named."""
     return list(dict.fromkeys(name for each in _LACKING for name in each.findall(said)))
+
+
+def outdated_apt(out: str, names: list[str]) -> list[str]:
+    """Return the packages of which ``apt-get --simulate install`` would bring a newer version."""
+    rows = [line.split() for line in out.splitlines() if line.startswith("Inst ")]
+    newer = {row[1].split(":")[0] for row in rows if len(row) > 2 and row[2].startswith("[")}
+    return [name for name in names if name in newer]
+
+
+def outdated_dnf(out: str, names: list[str]) -> list[str]:
+    """Return the packages that ``dnf check-update`` lists."""
+    rows = [line.split() for line in out.splitlines() if line and not line[0].isspace()]
+    newer = {row[0].rpartition(".")[0] for row in rows if len(row) == 3}
+    return [name for name in names if name in newer]

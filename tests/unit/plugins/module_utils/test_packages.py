@@ -11,6 +11,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.packages imp
     installed_dpkg,
     is_locked,
     needs_removal,
+    outdated_apt,
+    outdated_dnf,
 )
 
 # dpkg-query --show --showformat '${Package}\t${db:Status-Status}\n'
@@ -215,3 +217,13 @@ def test_who_is_in_the_way_is_named_with_the_way_out() -> None:
         "podman would have to go for it. Remove it yourself, or name what may go in"
         " docker_replaced_packages: then it goes now, and reset installs it again"
     )
+
+
+def test_packages_with_a_newer_version_are_read_from_apts_plan() -> None:
+    out = "Inst libc6 [2.41-1] (2.41-2 Debian)\nInst jq (1.7 Debian)\nInst rsync [1] (2 Debian)\n"
+    assert outdated_apt(out, ["rsync", "jq", "curl"]) == ["rsync"]
+
+
+def test_packages_with_a_newer_version_are_read_from_dnfs_list() -> None:
+    out = "\nrsync.x86_64    3.2.7-2.el9    baseos\njq.x86_64  1.7-1.el9  appstream\n"
+    assert outdated_dnf(out, ["jq", "curl"]) == ["jq"]

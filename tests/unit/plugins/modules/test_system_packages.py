@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.rackforge.gpu_cluster.plugins.modules import system_packages
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import package_managers
 from ansible_collections.rackforge.gpu_cluster.plugins.modules.system_packages import main
 
 from tests.unit.plugins.modules.conftest import Node
@@ -25,8 +25,8 @@ UNKNOWN = (100, "", "E: Unable to locate package jq\n")
 @pytest.fixture
 def debian(node: Node, monkeypatch: pytest.MonkeyPatch) -> Node:
     """A Debian node that has rsync and not jq; every look at the index finds it young."""
-    monkeypatch.setattr(system_packages, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(system_packages.Apt, "_index_is_fresh", lambda _self: True)
+    monkeypatch.setattr(package_managers, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(package_managers.Apt, "_index_is_fresh", lambda _self: True)
     node.answers("dpkg-query", (1, "rsync\tinstalled\n", "no packages found matching jq"))
     node.answers("apt-get install", OK)
     node.answers("apt-get update", OK)
@@ -60,7 +60,7 @@ def test_check_mode_predicts_and_only_looks(debian: Node) -> None:
 
 
 def test_an_old_index_is_fetched_first(debian: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system_packages.Apt, "_index_is_fresh", lambda _self: False)
+    monkeypatch.setattr(package_managers.Apt, "_index_is_fresh", lambda _self: False)
     debian.run(main, names=["jq"])
     assert programs(debian) == ["apt-get update", "apt-get install"]
 
@@ -96,7 +96,7 @@ def test_an_installation_that_was_cut_in_half_is_finished_first(debian: Node) ->
 def test_an_index_of_which_a_part_cannot_be_had_will_do(
     debian: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(system_packages.Apt, "_index_is_fresh", lambda _self: False)
+    monkeypatch.setattr(package_managers.Apt, "_index_is_fresh", lambda _self: False)
     failed = (100, "", "W: Failed to fetch http://dead.example/InRelease\n")
     debian.answers("apt-get update --error-on=any", failed)
     assert debian.run(main, names=["jq"])["changed"] is True
@@ -299,3 +299,28 @@ def test_a_dependency_that_an_rpm_lacks_is_named(node: Node, tmp_path: Path) -> 
     source = archive(tmp_path, "docker-ce-29.1.3-1.el8.x86_64.rpm")
     result = node.run(main, names=["docker-ce"], source_dir="/srv", source_file=source)
     assert "lack what they need: container-selinux >= 2:2.74; add these to it" in result["msg"]
+
+
+SIMULATED = "apt-get install --simulate --only-upgrade rsync"
+NEWER = (0, "Inst rsync [3.2.7-1] (3.2.7-2 Debian:13/stable [amd64])\nConf rsync\n", "")
+
+
+def test_a_newer_version_comes_where_the_newest_is_wanted(debian: Node) -> None:
+    debian.answers(SIMULATED, NEWER)
+    result = debian.run(main, names=["rsync"], newest=True)
+    assert (result["changed"], result["missing"], result["outdated"]) == (True, [], ["rsync"])
+    assert programs(debian)[0] == "apt-get update"
+    assert debian.calls[-1].startswith("apt-get install --yes")
+
+
+def test_the_newest_version_is_left_alone(debian: Node) -> None:
+    debian.answers(SIMULATED, (0, "", ""))
+    result = debian.run(main, names=["rsync"], newest=True)
+    assert (result["changed"], result["outdated"]) == (False, [])
+
+
+def test_check_mode_asks_the_index_that_is_there(debian: Node) -> None:
+    debian.answers(SIMULATED, NEWER)
+    result = debian.run(main, check=True, names=["rsync"], newest=True)
+    assert (result["changed"], result["outdated"]) == (True, ["rsync"])
+    assert programs(debian) == ["apt-get install"]
