@@ -32,7 +32,8 @@ def act(sent: list[dict[str, Any]], check: bool = False, **args: Any) -> dict[st
 
 
 def test_a_missing_password_is_made_and_only_its_hash_travels(tmp_path: Path) -> None:
-    secret, sent = tmp_path / "secrets" / "password", []
+    secret = tmp_path / "secrets" / "password"
+    sent: list[dict[str, Any]] = []
     assert act(sent, secret=str(secret), user="admin", dest="/etc/web.yml")["changed"] is True
     password = secret.read_text()
     assert (len(password), stat.S_IMODE(secret.stat().st_mode)) == (64, 0o600)
@@ -41,7 +42,8 @@ def test_a_missing_password_is_made_and_only_its_hash_travels(tmp_path: Path) ->
 
 
 def test_the_owners_password_is_kept(tmp_path: Path) -> None:
-    secret, sent = tmp_path / "password", []
+    secret = tmp_path / "password"
+    sent: list[dict[str, Any]] = []
     secret.write_text("mine\n")
     secret.chmod(0o600)
     act(sent, secret=str(secret), user="admin", dest="/etc/web.yml")
@@ -64,7 +66,8 @@ def test_check_mode_makes_no_password(tmp_path: Path) -> None:
 
 
 def test_a_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    secret, sent = tmp_path / "password", []
+    secret = tmp_path / "password"
+    sent: list[dict[str, Any]] = []
     secret.write_text("mine")
     secret.chmod(0o644)
     result = act(sent, secret=str(secret), user="a", dest="/w")

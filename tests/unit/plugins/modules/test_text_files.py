@@ -102,7 +102,7 @@ def folder(path: Path, **more: Any) -> dict[str, Any]:
 
 
 def test_directories_come_before_the_files_with_their_own_modes(node: Node, tmp_path: Path) -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "directories": [folder(tmp_path / "a", mode="0750"), folder(tmp_path / "a" / "b")],
         "files": [file(tmp_path / "a" / "b" / "x", "x\n")],
     }
