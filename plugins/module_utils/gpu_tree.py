@@ -57,6 +57,13 @@ class Tree:
         """Return whether there is such a file or folder."""
         return os.path.exists(self.path(path))
 
+    def changed_ns(self, path: str) -> Optional[int]:
+        """Return when a file changed last, None when there is none."""
+        try:
+            return os.stat(self.path(path)).st_mtime_ns
+        except OSError:
+            return None
+
     def names(self, path: str) -> list[str]:
         """Return the names in a folder, none when it cannot be read."""
         try:

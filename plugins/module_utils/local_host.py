@@ -36,6 +36,7 @@ class LocalHost:
 
     def get_bin_path(self, arg: str, required: bool, opt_dirs: list[str]) -> Optional[str]:
         """Return where the program ``arg`` lies, or None."""
+        del required  # whether it is there is for the caller to judge
         folders = [*os.environ.get("PATH", os.defpath).split(os.pathsep), *opt_dirs]
         return shutil.which(arg, path=os.pathsep.join(folders))
 

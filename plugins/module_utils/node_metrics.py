@@ -239,6 +239,7 @@ def _dcgm(reading: GpuReading) -> list[Family]:
 
 def node_families(reading: NodeReading) -> list[Family]:
     """Return what is known of the node and of the collector itself."""
+    ends = reading.certificates
     return [
         _driver_info(reading.stacks),
         _driver_mismatch(reading.stacks),
@@ -250,7 +251,7 @@ def node_families(reading: NodeReading) -> list[Family]:
         Family(
             "gpu_cluster_certificate_not_after_seconds",
             "When a certificate ends, in seconds since 1970.",
-            tuple(Sample(end, {"path": path}) for path, end in sorted(reading.certificates.items())),
+            tuple(Sample(end, {"path": path}) for path, end in sorted(ends.items())),
         ),
         Family(
             "gpu_cluster_collector_last_run_timestamp_seconds",

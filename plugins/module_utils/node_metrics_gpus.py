@@ -9,7 +9,6 @@ kernel. Nothing is asked of a driver that is not loaded.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
@@ -111,13 +110,8 @@ class GpuSource:
         return Installed(key, {v.value: found.version for v, found in drivers.items() if found})
 
     def _databases(self) -> str:
-        times = []
-        for path in _DATABASES:
-            try:
-                times.append(str(os.stat(self.tree.path(path)).st_mtime_ns))
-            except OSError:
-                times.append("-")
-        return " ".join(times)
+        times = (self.tree.changed_ns(path) for path in _DATABASES)
+        return " ".join("-" if time is None else str(time) for time in times)
 
     def node(
         self,

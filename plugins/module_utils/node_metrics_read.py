@@ -51,8 +51,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_metrics
     Config,
     ConfigError,
     State,
+    identified,
     parse_config,
     parse_state,
+    remember,
     state_text,
 )
 
@@ -117,6 +119,9 @@ class Collector:
                 self.state = replace(self.state, installed=installed)
             node, no_answer = source.node(bus, vendors, self.state.installed.versions, log)
             stacks = node.stacks
+            seen = remember(self.state.seen, self._boot(), node.gpus)
+            self.state = replace(self.state, seen=seen)
+            node = replace(node, gpus=identified(node.gpus, seen))
             events = None if self.errors["kernel_log"] else self.state.xids.events
             reading = replace(reading, node=node, present=len(bus.gpus), events=events)
             if no_answer:
@@ -126,14 +131,18 @@ class Collector:
 
     def _log(self, wanted: bool) -> tuple[str, ...]:
         """Return the kernel's lines about GPUs, and count its Xid events."""
-        lines: tuple[str, ...] = ()
         with self._part("kernel_log"):
-            text = self.command.need(["dmesg"]) if wanted else ""
-            boot = self.tree.text(_BOOT_ID).strip()
-            xids = follow(self.state.xids, boot, text, self._journal) if wanted else XidRecord()
+            if not wanted:
+                self.state = replace(self.state, xids=XidRecord())
+                return ()
+            text = self.command.need(["dmesg"])
+            xids = follow(self.state.xids, self._boot(), text, self._journal)
             self.state = replace(self.state, xids=xids)
-            lines = (*gpu_log.gpu_lines([text]), *(event.line for event in xids.events))
-        return lines
+            return (*gpu_log.gpu_lines([text]), *(event.line for event in xids.events))
+        return ()
+
+    def _boot(self) -> str:
+        return self.tree.text(_BOOT_ID).strip()
 
     def _journal(self) -> str:
         argv = ["journalctl", "--dmesg", "--boot", "--no-pager", "--quiet"]
@@ -156,13 +165,11 @@ class Collector:
         from ansible_collections.rackforge.gpu_cluster.plugins.module_utils import x509
 
         found: dict[str, float] = {}
+        wrong: list[str] = []
         with self._part("certificates"):
-            wrong = []
             for path in self._certificate_files():
-                try:
+                with _noting(path, wrong):
                     found[path] = x509.earliest_end(self.tree.text(path))
-                except x509.CertificateError as error:
-                    wrong.append(f"{path}: {error}")
             if wrong:
                 raise CommandError("; ".join(wrong))
         return found
@@ -181,6 +188,15 @@ class Collector:
                 "patterns of node_metrics_certificates narrower"
             )
         return sorted(paths)
+
+
+@contextmanager
+def _noting(what: str, wrong: list[str]) -> Iterator[None]:
+    """Note a failure beside what it is about, and go on."""
+    try:
+        yield
+    except Exception as problem:
+        wrong.append(f"{what}: {problem}")
 
 
 def put(directory: str, name: str, text: str) -> None:
@@ -222,5 +238,5 @@ def main() -> int:
     except OSError as error:
         complaints = [f"{error.filename or path}: {error.strerror or error}"]
     for each in complaints:
-        print(each, file=sys.stderr)
+        sys.stderr.write(f"{each}\n")
     return 1 if complaints else 0

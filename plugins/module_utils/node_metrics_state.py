@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_model import (
+    Gpu,
     from_plain,
     to_plain,
 )
@@ -51,11 +52,33 @@ class Installed:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What a GPU was in this boot, while it answered."""
+
+    uuid: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The GPUs that answered in a boot, by their addresses. Nobody swaps one in between."""
+
+    boot: str = ""
+    addresses: tuple[str, ...] = ()
+    identities: tuple[Identity, ...] = ()
+
+    def gpu(self, address: str) -> Identity:
+        """Return what is known of one."""
+        return dict(zip(self.addresses, self.identities)).get(address, Identity())
+
+
+@dataclass(frozen=True)
 class State:
     """What is kept between runs."""
 
     xids: XidRecord = field(default_factory=XidRecord)
     installed: Installed = field(default_factory=Installed)
+    seen: Seen = field(default_factory=Seen)
 
 
 def parse_config(text: str) -> Config:
@@ -95,6 +118,33 @@ def expected_count(asked: Optional[int], recorded: Optional[int], seen: Optional
     if asked is not None:
         return asked
     return max((each for each in (recorded, seen) if each is not None), default=None)
+
+
+def remember(seen: Seen, boot: str, gpus: Iterable[Gpu]) -> Seen:
+    """Return the GPUs that have answered in this boot, with those that answer now."""
+    known = dict(zip(seen.addresses, seen.identities)) if seen.boot == boot else {}
+    for gpu in gpus:
+        if gpu.uuid and gpu.pci_address:
+            known[gpu.pci_address] = Identity(gpu.uuid, gpu.model or "")
+    rows = sorted(known.items())
+    return Seen(boot, tuple(address for address, _is in rows), tuple(row for _at, row in rows))
+
+
+def identified(gpus: Iterable[Gpu], seen: Seen) -> tuple[Gpu, ...]:
+    """Return GPUs that do not answer any more with the name that they had when they did.
+
+    So an alert tells which card it is, and its series is the one that it had before.
+    """
+    return tuple(
+        gpu
+        if gpu.uuid
+        else replace(
+            gpu,
+            uuid=seen.gpu(gpu.pci_address).uuid or None,
+            model=gpu.model or seen.gpu(gpu.pci_address).model or None,
+        )
+        for gpu in gpus
+    )
 
 
 def waits_for_kernel(running: str, names: Iterable[str]) -> Optional[bool]:
