@@ -19,7 +19,7 @@ _OK, _UNAUTHORIZED = 200, 401
 _LAST_RUN = "gpu_cluster_collector_last_run_timestamp_seconds"
 _ERROR = "gpu_cluster_collector_error"
 _TEXTFILE_ERROR = "node_textfile_scrape_error"
-_SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: \d+)?")
+_SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([-+]?[0-9NI]\S*)(?: \d+)?")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 
 

@@ -14,15 +14,15 @@ version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
   - Asks the exporter on its own node, with and without the password, until it answers as it should or the time is over.
-  - With O(check=port) it only says who holds the port, if that is somebody else.
+  - With O(stage=before) it only says who holds the port, if that is somebody else.
 extends_documentation_fragment:
   - rackforge.gpu_cluster.attributes.read_only
 options:
-  check:
-    description: V(port) is for before an installation, V(answers) for after it.
+  stage:
+    description: V(before) an installation the port is looked at, V(after) it the answers.
     type: str
-    choices: [port, answers]
-    default: answers
+    choices: [before, after]
+    default: after
   address:
     description: Address on which the exporter listens.
     type: str
@@ -62,7 +62,7 @@ options:
 EXAMPLES = r"""
 - name: Find out who holds the port
   rackforge.gpu_cluster.node_metrics_info:
-    check: port
+    stage: before
     address: 10.0.0.11
     port: 9100
 
@@ -172,7 +172,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "check": {"type": "str", "choices": ["port", "answers"], "default": "answers"},
+            "stage": {"type": "str", "choices": ["before", "after"], "default": "after"},
             "address": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
             "tls": {"type": "bool", "default": False},
@@ -185,7 +185,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if module.params["check"] == "answers":
+    if module.params["stage"] == "after":
         answers(module)
         return
     address, port = module.params["address"], module.params["port"]
