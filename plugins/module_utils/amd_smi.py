@@ -161,6 +161,8 @@ def _gpu(parts: Sequence[_Device]) -> DriverGpu:
         power_w=power,
         power_limit_w=_power_limit(first.static),
         utilization_percent=read.count(read.table(first.metric, "usage").get("gfx_activity")),
+        memory_used_mib=_memory_part(parts, "used_vram"),
+        memory_free_mib=_memory_part(parts, "free_vram"),
         error=first.address_error,
         partition=first.mode,
         partitions=len(parts) if first.mode else None,
@@ -178,6 +180,13 @@ def _model(device: _Device) -> Optional[str]:
 def _memory(device: _Device) -> Optional[int]:
     size = read.mebibytes(read.table(device.static, "vram").get("size"))
     return size or read.mebibytes(read.table(device.metric, "mem_usage").get("total_vram"))
+
+
+def _memory_part(parts: Sequence[_Device], name: str) -> Optional[int]:
+    """Return used or free memory; that of a split card is unknown, as its whole memory is."""
+    if len(parts) > 1:
+        return None
+    return read.mebibytes(read.table(parts[0].metric, "mem_usage").get(name))
 
 
 def _link(device: _Device) -> Link:

@@ -99,7 +99,7 @@ class Collector:
             yield
         except Exception as problem:
             self.errors[name] = True
-            self.complaints.append(f"{name}: {problem or type(problem).__name__}")
+            self.complaints.append(f"{name}: {str(problem) or type(problem).__name__}")
 
     def _gpus(self) -> tuple[dict[str, str], tuple[Stack, ...]]:
         config, families, stacks = self.config, list[Family](), tuple[Stack, ...]()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -161,7 +161,7 @@ def waits_for_kernel(running: str, names: Iterable[str]) -> Optional[bool]:
     return any(other == kind and version > number for other, version in found)
 
 
-def _parts(release: str) -> tuple[Sequence[str], Sequence[int]]:
+def _parts(release: str) -> tuple[list[str], list[int]]:
     """Return the words and the numbers of a kernel's release, such as 6.1.0-18-amd64."""
     tokens = _TOKEN.findall(release)
     numbers = [int(each) for each in tokens if each.isdigit()]

@@ -261,6 +261,33 @@ ansible_facts:
               type: int
               returned: success
               sample: 0
+            memory_used_mib:
+              description: Memory in use, in MiB. What NVIDIA's driver keeps for itself (from release 510 on) is neither used nor free.
+              type: int
+              returned: success
+              sample: 70000
+            memory_free_mib:
+              description: Memory that is free, in MiB.
+              type: int
+              returned: success
+              sample: 11008
+            sm_clock_mhz:
+              description: Clock of the processors now, in MHz.
+              type: int
+              returned: success
+              sample: 1980
+            memory_clock_mhz:
+              description: Clock of the memory now, in MHz.
+              type: int
+              returned: success
+              sample: 2619
+            throttle_reasons:
+              description:
+                - What keeps the clocks low, as the bit mask of NVML (nvmlClocksEventReasons). 1 is idle, 4 the power limit, 8 a slowdown by the
+                  hardware, 32 and 64 heat, 128 the power brake. Null for AMD.
+              type: int
+              returned: success
+              sample: 1
             health:
               description:
                 - V(failed) does not compute. The driver names an error, has no spare memory row left, lost the GPU from the bus, or (NVIDIA

@@ -9,6 +9,7 @@ processor are those of the programs and of what they start, without Ansible.
 from __future__ import annotations
 
 import argparse
+import base64
 import io
 import json
 import statistics
@@ -21,14 +22,15 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.program_arch
     program,
 )
 
-from tests import lab
+from tests.lab.control import find
+from tests.lab.shell import check
 
 PROGRAM = "/usr/local/lib/rackforge/node-metrics.pyz"
 CONFIG = "/etc/rackforge-node-metrics/collector.json"
 EXPORTER = "prometheus-node-exporter.service"
 CORE = f"""
 import sys
-sys.path.insert(0, "/root/bench-core.pyz")
+sys.path.insert(0, "/root/bench-core")
 from {PACKAGE}.command import Command
 from {PACKAGE}.gpu_read import read_gpu_node
 from {PACKAGE}.local_host import LocalHost
@@ -49,18 +51,19 @@ print(json.dumps([cost(argv) for _run in range(int(runs))]))
 """
 #: Runs on the node: seconds of the clock and of the exporter's processor for one scrape.
 SCRAPE = """
-import base64, json, os, subprocess, sys, time, urllib.request
+import base64, json, os, ssl, subprocess, sys, time, urllib.request
 runs, url = int(sys.argv[1]), sys.argv[2]
 word = base64.b64encode(sys.stdin.read().strip().encode()).decode()
 request = urllib.request.Request(url, headers={"Authorization": "Basic " + word})
 show = ["systemctl", "show", "--value", "--property", "MainPID", "prometheus-node-exporter"]
 pid = subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip()
+context = ssl._create_unverified_context() if url.startswith("https") else None
 def used():
     fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 def cost():
     before, begin = used(), time.monotonic()
-    urllib.request.urlopen(request).read()
+    urllib.request.urlopen(request, context=context).read()
     return time.monotonic() - begin, used() - before
 cost()
 print(json.dumps([cost() for _run in range(runs)]))
@@ -95,10 +98,16 @@ def main() -> int:
     parser.add_argument("--secret", type=Path, help="file with the exporter's password")
     wish = parser.parse_args()
 
-    def on_node(argv: list[str], given: bytes | None = None) -> str:
-        return str(lab.exec(wish.node, argv, lab=wish.name, given=given).stdout)
+    container = find(wish.node, wish.name).container
 
-    on_node(["sh", "-c", "cat > /root/bench-core.pyz"], core_archive())
+    def on_node(argv: list[str], given: str = "") -> str:
+        return check(["docker", "exec", "-i", container, *argv], stdin=given, timeout=600)
+
+    core = base64.b64encode(core_archive()).decode()
+    # Unpacked, so that Python keeps the compiled form, as the collector has it.
+    unpack = "base64 -d > /root/bench-core.zip && python3 -m zipfile -e /root/bench-core.zip"
+    on_node(["sh", "-c", f"{unpack} /root/bench-core"], core)
+    on_node(["python3", "-c", CORE])
     python = ["/usr/bin/python3", "-I", "-S"]
     for what, argv in (
         ("Python that does nothing", [*python, "-c", ""]),
@@ -108,10 +117,10 @@ def main() -> int:
         rows = json.loads(on_node(["python3", "-c", TIMER, str(wish.runs), *argv]))
         show(what, rows)
     if wish.url and wish.secret:
-        word = f"prometheus:{wish.secret.read_text(encoding='utf-8').strip()}".encode()
+        word = f"prometheus:{wish.secret.read_text(encoding='utf-8').strip()}"
         rows = json.loads(on_node(["python3", "-c", SCRAPE, str(wish.runs), wish.url], word))
         show("scrape of the node exporter", rows)
-    on_node(["rm", "-f", "/root/bench-core.pyz"])
+    on_node(["rm", "-rf", "/root/bench-core", "/root/bench-core.zip"])
     return 0
 
 

@@ -66,6 +66,7 @@ def view_of(name: str) -> DriverView:
                 power_w=122.0,
                 power_limit_w=550.0,
                 utilization_percent=0,
+                memory_used_mib=22,
                 partition="SPX",
                 partitions=1,
             ),
