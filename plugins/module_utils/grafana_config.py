@@ -50,7 +50,7 @@ class Settings:
 
 def settings_from(given: Mapping[str, Any]) -> Settings:
     """Return the settings of a mapping; numbers may be text, as templates give them."""
-    values = {name: value or None for name, value in given.items()}
+    values: dict[str, Any] = {name: value or None for name, value in given.items()}
     for name in ("port", "interval_seconds"):
         values[name] = int(str(given[name]))
     return Settings(**values)
