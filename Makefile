@@ -3,10 +3,10 @@
 # nodes through tests/lab.
 
 # Scenarios of `make test`, begun in this order, the longest first; each cleans up after itself.
-SCENARIOS ?= lifecycle gpu k3s convect preflight firewall docker ray os_base k3s_airgap nvidia rocm default access
+SCENARIOS ?= lifecycle gpu k3s monitoring convect preflight firewall docker ray os_base nvidia rocm default access
 
 # Scenarios of `make test-slow`, which is run before a change of what they show is called done.
-SLOW_SCENARIOS ?= k3s_ha k3s_workloads ray_venv ssh
+SLOW_SCENARIOS ?= k3s_ha k3s_workloads k3s_airgap ray_venv ssh
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2
@@ -97,7 +97,7 @@ ansible-lint: setup ## ansible-lint, profile production, nothing skipped
 
 # Installs Debian's chromium where there is no browser; needs root for that.
 .PHONY: browser
-browser: setup ## The page of preflight in headless Chromium
+browser: setup ## The pages of preflight and of monitoring in headless Chromium
 	@scripts/browser-setup
 	pytest -q tests/browser
 
@@ -108,6 +108,7 @@ docs-lint: setup ## Documentation of plugins and roles
 .PHONY: docs-fresh
 docs-fresh: setup ## Generated tables equal what the code says
 	.venv/bin/python scripts/generate_docs.py --check
+	.venv/bin/python scripts/generate_dashboards.py --check
 
 .PHONY: changelog-lint
 changelog-lint: setup ## Changelog fragments
@@ -166,8 +167,9 @@ lab-status: .venv/.ready-run ## Say which test nodes are up
 ##@ Documents and releases
 
 .PHONY: docs
-docs: setup ## Write the generated tables (docs/ports.md, docs/variables.md)
+docs: setup ## Write what is generated: tables in docs, dashboards
 	.venv/bin/python scripts/generate_docs.py
+	.venv/bin/python scripts/generate_dashboards.py
 
 .PHONY: bench
 bench: .venv/.ready-run ## Measure, and write docs/benchmarks.md

@@ -168,7 +168,7 @@ def remote_write(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Prometheus keeps its write-ahead log for about two hours, so an absence that long loses nothing.
     """
-    entry: dict[str, Any] = {"url": write_url(str(values["url"]))}
+    entry: dict[str, Any] = {"url": write_url(str(values["url"]), values.get("vminsert_port"))}
     if values.get("user"):
         entry["basic_auth"] = _basic(str(values["user"]), str(values["password_file"]))
     if values.get("ca_file"):
@@ -178,8 +178,8 @@ def remote_write(values: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def write_url(url: str) -> str:
-    """Return where samples are sent; an address without a path gets vminsert's."""
+def write_url(url: str, vminsert_port: Optional[int] = None) -> str:
+    """Return where samples are sent; an address without a path gets vminsert's path and port."""
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port
@@ -196,8 +196,10 @@ def write_url(url: str) -> str:
             "configuration would see; use monitoring_remote_write_user and "
             "monitoring_remote_write_password_file"
         )
-    path = parts.path if parts.path.strip("/") else WRITE_PATH
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+    if parts.path.strip("/"):
+        return urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, parts.query, ""))
+    place = parts.netloc if port or vminsert_port is None else f"{parts.netloc}:{vminsert_port}"
+    return urllib.parse.urlunsplit((parts.scheme, place, WRITE_PATH, parts.query, ""))
 
 
 def _without_password(parts: urllib.parse.SplitResult) -> str:

@@ -208,12 +208,6 @@ PLAYBOOK_INPUTS = (
         "or a percentage, with -e; 1 when not set. Servers are always one at a time.",
     ),
     Input(
-        "monitoring_vminsert_port",
-        Kind.INTEGER,
-        meaning="Port to which nodes upload their metrics; docs/ports.md has the number when not "
-        "set.",
-    ),
-    Input(
         "management_bundles",
         Kind.LIST,
         meaning="Bundles of manifests that management.yml deploys, each with name and src.",

@@ -16,9 +16,7 @@ HEAD, _WORKER, MONITORING = NAMES
 SELECTOR = '{job="node"}'
 
 
-def test_no_sample_is_lost_while_the_receiver_is_away(
-    prometheus: Server, absence: Absence
-) -> None:
+def test_no_sample_is_lost_while_the_receiver_is_away(prometheus: Server, absence: Absence) -> None:
     until(
         lambda: time.time() - absence.began > receiver.ABSENCE_SECONDS,
         f"an absence of {receiver.ABSENCE_SECONDS} s",

@@ -22,8 +22,6 @@ from tests.unit.contracts.reading import roles
 
 SERVERS = frozenset(CLUSTER_GROUPS) | frozenset(EXPANSIONS)
 CLIENTS = SERVERS | {CONTROL_NODE, DEVELOPERS, USERS, ITSELF}
-#: Roles that own rows of the catalogue and are not written yet: their rows wait for them.
-ROLES_TO_COME = frozenset({"monitoring"})
 #: Variables that are Ansible's, not a role's.
 ANSIBLES_OWN = frozenset({"ansible_port"})
 
@@ -77,31 +75,14 @@ def catalogue_equals_defaults(root: Path, catalogue: Sequence[Port]) -> list[str
 
 
 def catalogue_variables_have_an_owner(root: Path, catalogue: Sequence[Port]) -> list[str]:
-    """Each variable is a role's that is here or is to come, or Ansible's own."""
+    """Each variable is a role's, or Ansible's own."""
     present = {role.name for role in roles(root)}
-    problems = [
-        f"roles/{name} is here now: take it out of ROLES_TO_COME"
-        for name in sorted(ROLES_TO_COME & present)
-    ]
-    return problems + [
-        f"{port.name}: {variable} belongs to no role that is here or is to come"
+    return [
+        f"{port.name}: {variable} belongs to no role"
         for port in catalogue
         for variable in (port.variable, port.last_variable)
-        if variable
-        and variable not in ANSIBLES_OWN
-        and not _owner(variable, present | ROLES_TO_COME)
+        if variable and variable not in ANSIBLES_OWN and not _owner(variable, present)
     ]
-
-
-def rows_that_wait(root: Path, catalogue: Sequence[Port]) -> dict[str, list[str]]:
-    """Return the rows whose role is not written yet, by the role's name."""
-    present = [role.name for role in roles(root)]
-    waiting: dict[str, list[str]] = {}
-    for port in catalogue:
-        owner = _owner(port.variable, ROLES_TO_COME)
-        if owner and not _owner(port.variable, present):
-            waiting.setdefault(owner, []).append(port.name)
-    return waiting
 
 
 def _owner(variable: str, names: Iterable[str]) -> str:

@@ -483,20 +483,13 @@ def test_catalogue_mistake_is_named(ports: tuple[Port, ...], problem: str) -> No
     ("role", "variable", "problems"),
     [
         pytest.param("web", "web_port", [], id="role-here"),
-        pytest.param("web", "monitoring_port", [], id="role-to-come"),
         pytest.param("web", "ansible_port", [], id="ansible-itself"),
         pytest.param("web", "", [], id="port-that-stays"),
         pytest.param(
             "web",
             "wep_port",
-            ["a: wep_port belongs to no role that is here or is to come"],
+            ["a: wep_port belongs to no role"],
             id="misspelt",
-        ),
-        pytest.param(
-            "monitoring",
-            "monitoring_port",
-            ["roles/monitoring is here now: take it out of ROLES_TO_COME"],
-            id="role-has-come",
         ),
     ],
 )

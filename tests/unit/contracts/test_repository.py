@@ -52,11 +52,6 @@ def test_catalogue_variables_have_an_owner(repository: Path) -> None:
     assert_none(catalogue_checks.catalogue_variables_have_an_owner(repository, CATALOGUE))
 
 
-def test_rows_wait_for_the_roles_that_are_to_come(repository: Path) -> None:
-    waiting = {"monitoring": ["metrics-upload"]}
-    assert catalogue_checks.rows_that_wait(repository, CATALOGUE) == waiting
-
-
 def test_ports_stand_in_one_place(repository: Path) -> None:
     # The last of all ports is no service's own number.
     numbers = frozenset(n for port in CATALOGUE for n in (port.number, port.end)) - {LAST_PORT}

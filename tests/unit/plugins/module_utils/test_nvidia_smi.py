@@ -211,9 +211,7 @@ def test_a_share_of_a_card_has_what_its_hypervisor_shows_and_nothing_else() -> N
         ),
     ],
 )
-def test_reasons_for_low_clocks_become_the_mask_of_nvml(
-    reasons: str, expected: int | None
-) -> None:
+def test_reasons_for_low_clocks_become_the_mask_of_nvml(reasons: str, expected: int | None) -> None:
     text = text_of("rtx-4090").replace("</gpu>", f"{reasons}</gpu>", 1)
     assert parse_smi_xml(text).gpus[0].throttle_reasons == expected
 

@@ -166,6 +166,20 @@ def test_an_address_without_a_path_gets_that_of_vminsert(url: str, expected: str
 
 
 @pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("http://vm", "http://vm:8480/insert/0/prometheus/api/v1/write", id="bare"),
+        pytest.param(
+            "http://vm:1", "http://vm:1/insert/0/prometheus/api/v1/write", id="with-a-port"
+        ),
+        pytest.param("https://vm/api/v1/write", "https://vm/api/v1/write", id="with-a-path"),
+    ],
+)
+def test_a_bare_address_gets_the_port_of_vminsert(url: str, expected: str) -> None:
+    assert write_url(url, 8480) == expected
+
+
+@pytest.mark.parametrize(
     ("url", "message"),
     [
         pytest.param("vm:8480", "expected a URL such as", id="no-scheme"),
