@@ -59,7 +59,7 @@ def _address(name: str, value: Any) -> str:
         )
     if not re.fullmatch(r"https?://[^\s/?#\"'\\]+(/[^\s?#\"'\\]*)?", text):
         raise RayMonitoringError(
-            f"{name}: saw '{text}', expected an address such as http://198.18.0.10:9090"
+            f"{name}: saw '{text}', expected an address such as http://198.18.0.10 with a port"
         )
     return text.rstrip("/")
 
@@ -72,7 +72,7 @@ def _check_login(given: Mapping[str, Any], prometheus: str) -> None:
     if not prometheus:
         raise RayMonitoringError(
             "ray_prometheus_user or ray_prometheus_password_file is set, but ray_prometheus_url is "
-            "not; set it to Prometheus' address, such as http://198.18.0.10:9090"
+            "not; set it to Prometheus' address, such as http://198.18.0.10 with a port"
         )
     if not has_password:
         raise RayMonitoringError(

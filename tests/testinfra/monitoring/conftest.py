@@ -57,7 +57,7 @@ class Absence:
     def end(self) -> float:
         """Have the receiver back, and return when it was."""
         if not self.is_over:
-            receiver.start(NAMES[0], receiver.PASSWORD)
+            receiver.start(NAMES[0], receiver.KNOWN)
             self.is_over = True
         return time.time()
 

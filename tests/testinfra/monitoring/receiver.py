@@ -33,7 +33,8 @@ ABSENCE_SECONDS = int(os.environ.get("ABSENCE_SECONDS", "300"))
 PORT = 8480
 PATH = "/insert/0/prometheus/api/v1/write"
 USER = "writer"
-PASSWORD = "receiver-password"
+#: What the scenario lays beside the inventory as remote_write_password.
+KNOWN = "receiver-password"
 STORE_PORT = 18428
 STORE = f"http://127.0.0.1:{STORE_PORT}"
 FOLDER = "/var/tmp/remote-write-receiver"
@@ -239,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A receiver of remote-write on a lab node")
     parser.add_argument("action", choices=("start", "stop", "remove"))
     parser.add_argument("node")
-    parser.add_argument("--password", default=PASSWORD)
+    parser.add_argument("--password", default=KNOWN)
     wish = parser.parse_args()
     if wish.action == "start":
         start(wish.node, wish.password)

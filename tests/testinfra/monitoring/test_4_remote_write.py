@@ -29,5 +29,5 @@ def test_no_sample_is_lost_while_the_receiver_is_away(prometheus: Server, absenc
     held, lost, _seconds = receiver.wait_for_catch_up(door, SELECTOR, HEAD, begin, end)
     assert lost == []
     away = receiver.read_samples(door, 'up{job="node"}', absence.began, back)
-    print(f"{held} samples in {end - begin:.0f} s, {receiver.count(away)} of up while away")
-    assert receiver.count(away) > 0
+    # 5 s apart on three nodes, and the tests went on meanwhile.
+    assert held > receiver.count(away) > receiver.ABSENCE_SECONDS / 5
