@@ -90,6 +90,11 @@ _COUNTS = [
         ),
     ),
     Case(
+        "all GPUs of a driver that matches are missing",
+        (own("gpus_expected", "2x80"), own("gpus_usable", "2x9 0x29 2x40")),
+        usual(("GpuMissing", NODE)),
+    ),
+    Case(
         "a GPU that failed is named, and not missing besides",
         (
             own("gpus_expected", "2x80"),
@@ -191,7 +196,7 @@ _VALUES = [
             own("gpus_expected", "2x80"),
             own("gpus_usable", "2x80"),
         ),
-        at_once(("GpuRowRemapFailure", BAD)),
+        ((9, ()), (20, (("GpuRowRemapFailure", BAD),)), (40, ())),
     ),
     Case(
         "a hot GPU that two exporters tell of is one alert",

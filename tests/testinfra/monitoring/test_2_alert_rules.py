@@ -14,26 +14,28 @@ from typing import Any
 import pytest
 
 from tests.testinfra.alert_cases import write
+from tests.testinfra.monitoring.conftest import NAMES
 
 FOLDER = "/tmp/alert-rules"
 
 
 @pytest.fixture(scope="module")
-def rules(head: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def rules(by_name: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The monitoring host with the rules and their cases."""
+    host = by_name[NAMES[2]]
     local: Path = tmp_path_factory.mktemp("alert-rules")
     write(local)
-    head.check_output(f"mkdir -p {FOLDER}")
+    host.check_output(f"mkdir -p {FOLDER}")
     for file in local.iterdir():
         text = base64.b64encode(file.read_bytes()).decode()
         # A command line takes 128 KiB.
-        head.check_output(f": > {FOLDER}/{file.name}.b64")
+        host.check_output(f": > {FOLDER}/{file.name}.b64")
         for start in range(0, len(text), 65536):
             part = shlex.quote(text[start : start + 65536])
-            head.check_output(f"printf %s {part} >> {FOLDER}/{file.name}.b64")
-        head.check_output(f"base64 -d {FOLDER}/{file.name}.b64 > {FOLDER}/{file.name}")
-    yield head
-    head.check_output(f"rm -rf {FOLDER}")
+            host.check_output(f"printf %s {part} >> {FOLDER}/{file.name}.b64")
+        host.check_output(f"base64 -d {FOLDER}/{file.name}.b64 > {FOLDER}/{file.name}")
+    yield host
+    host.check_output(f"rm -rf {FOLDER}")
 
 
 def test_each_alert_fires_on_its_fault_alone_and_clears(rules: Any) -> None:
