@@ -22,7 +22,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.link_facts i
 
 _GPU = "cluster, node, gpu, UUID, pci_bus_id, modelName"
 _NAME = "GPU {{ $labels.gpu }} ({{ $labels.modelName }}, {{ $labels.pci_bus_id }}) of " + NODE
-_PREFLIGHT = f"ansible-playbook -i inv.ini playbooks/preflight.yml --limit {NODE}"
+_PREFLIGHT = "ansible-playbook -i inv.ini playbooks/preflight.yml"
 _AMD = '{{ if match "AMD|Instinct|Radeon" $labels.modelName }}'
 #: Errors of programs, not of the GPU: their owners see them in their own output.
 OF_PROGRAMS = tuple(
@@ -212,5 +212,5 @@ def _driver() -> Alert:
         summary=f"The {{{{ $labels.vendor }}}} driver of {NODE} is not the installed one",
         description=f"{NODE} runs another version of the {{{{ $labels.vendor }}}} driver than its"
         " packages hold. Expected: the same. New programs may not find a GPU until a reboot.",
-        command=f"ansible-playbook -i inv.ini playbooks/provision.yml --limit {NODE}",
+        command="ansible-playbook -i inv.ini playbooks/provision.yml",
     )

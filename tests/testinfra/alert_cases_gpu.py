@@ -28,7 +28,7 @@ AMD: Labels = {
     "modelName": "AMD Instinct MI300X",
 }
 BAD: Labels = {"node": "b", **GPU}
-PREFLIGHT = "ansible-playbook -i inv.ini playbooks/preflight.yml --limit b"
+PREFLIGHT = "ansible-playbook -i inv.ini playbooks/preflight.yml"
 XID_TEXTS = {
     "summary": "Xid 79 of the GPU at 00000000:1B:00.0 of b",
     "description": "The driver on b logged an error of the GPU at 00000000:1B:00.0. Expected: none."
