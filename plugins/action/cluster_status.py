@@ -24,6 +24,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_status i
     k3s_status,
     render_k3s,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.monitoring_status import (
+    MonitoringStatus,
+    monitoring_status,
+    render_monitoring,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
     port_named,
 )
@@ -42,14 +47,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         arguments, hostvars = self._task.args, (task_vars or {})["hostvars"]
         servers, agents = arguments.get("servers") or [], arguments.get("agents") or []
         k3s = self._k3s(hostvars, servers, agents) if servers or agents else None
-        if arguments["heads"] or arguments["workers"] or k3s is None:
+        alone = k3s is None and not arguments.get("monitoring")
+        if arguments["heads"] or arguments["workers"] or alone:
             ray = self._ray(hostvars)
             status, texts = ray.to_dict(), [render(ray)]
         else:
-            status, texts = {"cluster": k3s.cluster, "state": k3s.state}, []
+            status, texts = {"cluster": arguments["cluster"]}, []
+            if k3s is not None:
+                status["state"] = k3s.state
         if k3s is not None:
             status["k3s"] = k3s.to_dict()
             texts.append(render_k3s(k3s))
+        if arguments.get("monitoring"):
+            watching = self._monitoring(hostvars, arguments["monitoring"][0])
+            status["monitoring"] = watching.to_dict()
+            texts.append(render_monitoring(watching))
         document = json.dumps(status, indent=2, sort_keys=True)
         shown = document if arguments["format"] == "json" else "\n" + "\n\n".join(texts)
         Display().display(shown)
@@ -87,6 +99,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         ]
         port = arguments.get("k3s_api_port") or port_named("k3s-api").number
         return k3s_status(arguments["cluster"], hosts, int(port))
+
+    def _monitoring(self, hostvars: Any, host: str) -> MonitoringStatus:
+        arguments, variables = self._task.args, hostvars[host]
+        probe = variables.get(arguments["probe_register"]) or {}
+        seen = variables.get(arguments.get("monitoring_register") or "") or {}
+        return monitoring_status(host, probe, seen, arguments.get("monitoring_url"))
 
     def _node(
         self, variables: dict[str, Any], name: str, role: str, head: dict[str, Any]

@@ -32,6 +32,12 @@ _UNITS = {
 }
 
 
+#: Severities of the alert rules, the gravest first.
+_GRAVITY = {"critical": 0, "warning": 1, "info": 2}
+#: What is asked for the alerts that fire.
+FIRING = 'ALERTS{alertstate="firing"}'
+
+
 class MonitoringCheckError(Exception):
     """An answer that is none of the Prometheus API."""
 
@@ -89,6 +95,17 @@ def parse_samples(text: str) -> list[Sample]:
         )
         for row in rows
     ]
+
+
+def parse_firing(text: str) -> list[dict[str, str]]:
+    """Return the alerts in an answer about ALERTS, the gravest first: alert, severity, node."""
+    rows = [row["metric"] for row in _data(text).get("result") or []]
+    found = {
+        (str(row.get("severity", "")), str(row.get("alertname", "")), str(row.get("node", "")))
+        for row in rows
+    }
+    ordered = sorted(found, key=lambda each: (_GRAVITY.get(each[0], len(_GRAVITY)), *each))
+    return [dict(zip(("severity", "alert", "node"), each)) for each in ordered]
 
 
 def parse_last_errors(text: str) -> dict[tuple[str, str], str]:

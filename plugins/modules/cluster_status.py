@@ -66,6 +66,19 @@ options:
   k3s_api_port:
     description: Port of the Kubernetes API; when it is not given, the port catalogue's.
     type: int
+  monitoring:
+    description: Hosts of the group C(monitoring).
+    type: list
+    elements: str
+    default: []
+  monitoring_register:
+    description:
+      - Variable that M(rackforge.gpu_cluster.monitoring_check) was registered under, with its option O(ignore:report). Needed with
+        O(monitoring).
+    type: str
+  monitoring_url:
+    description: Address of the page of panels.
+    type: str
   dashboard_port:
     description: Port of the head's dashboard; when it is not given, the port catalogue's.
     type: int
@@ -120,6 +133,8 @@ status:
       C(offered) (pods can ask for them) and C(found) (the PCI bus shows them; null where the node was not asked). C(silent) has the
       servers that
       did not answer, and why; C(asked) the one whose answer this is.
+    - With O(monitoring) there is C(monitoring). Its C(state) is V(running), V(degraded) (C(problems) says why), V(not-installed),
+      V(unreachable) or V(unknown); C(targets) is the number of those expected, C(firing) has the alerts that fire, the gravest first.
     - A node's C(gpus) are null where the node was not asked. Else C(count) are those on the PCI bus, C(usable) those of them that
       answer their driver,
       C(offered) those that Ray offers; C(models) has the number of each model, C(text) the same in short, C(problem) why the numbers
@@ -143,6 +158,13 @@ status:
         resources: {CPU: 64.0, GPU: 2.0, memory: 270582939648.0}
         reason: ""
         gpus: {count: 2, usable: 2, offered: 2, models: {NVIDIA H100 80GB HBM3: 2}, text: 2 x H100, problem: ""}
+    monitoring:
+      host: node3
+      state: running
+      url: http://192.0.2.12:9090/user/
+      targets: 14
+      problems: []
+      firing: [{severity: critical, alert: GpuFailed, node: node2}]
     k3s:
       cluster: lab
       state: degraded

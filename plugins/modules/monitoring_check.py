@@ -62,6 +62,10 @@ options:
     description: Seconds to wait for all of it.
     type: int
     default: 120
+  report:
+    description: Whether to look once and tell what was found, alerts that fire included, instead of failing because of it.
+    type: bool
+    default: false
   answers_only:
     description: Whether it is enough that the server answers, even if it wants a password, as for one that is the owner's own.
     type: bool
@@ -93,10 +97,16 @@ metrics:
   sample: 4
 problems:
   description: What is not as expected, one sentence each.
-  returned: failure
+  returned: failure, or with O(report)
   type: list
   elements: str
   sample: ["target 192.0.2.17:9100 (job node, host gpu-7): saw 'connection refused', expected up"]
+firing:
+  description: The alerts that fire, the gravest first; empty where the server does not answer.
+  returned: with O(report)
+  type: list
+  elements: dict
+  sample: [{alert: GpuFailed, severity: critical, node: gpu-7}]
 """
 
 import time
@@ -105,10 +115,12 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.monitoring_check import (
+    FIRING,
     MonitoringCheckError,
     age_query,
     expected_targets,
     metric_problems,
+    parse_firing,
     parse_last_errors,
     parse_samples,
     rule_problems,
@@ -205,6 +217,14 @@ def wait(params: dict[str, Any], servers: Servers) -> list[str]:
         time.sleep(PAUSE_SECONDS)
 
 
+def firing(params: dict[str, Any], servers: Servers) -> list[dict[str, str]]:
+    """Return the alerts that fire now, none where nobody can tell."""
+    try:
+        return parse_firing(servers.text(params["url"], "/api/v1/query", query=FIRING))
+    except (WebAskError, MonitoringCheckError):
+        return []
+
+
 def answers(module: AnsibleModule) -> None:
     """Have a server answer, whatever it says, and end."""
     params = module.params
@@ -244,6 +264,7 @@ def arguments() -> dict[str, Any]:
         "metrics": {"type": "dict", "default": {}},
         "fresh_seconds": {"type": "int", "default": 60},
         "timeout": {"type": "int", "default": 120},
+        "report": {"type": "bool", "default": False},
         "answers_only": {"type": "bool", "default": False},
     }
 
@@ -258,14 +279,20 @@ def main() -> None:
         with open(params["password_file"], encoding="utf-8") as file:
             login = Login(params["user"], file.read().strip())
     except OSError as error:
-        module.fail_json(
-            msg=f"{params['password_file']}: {error.strerror}, expected the password that the "
-            "installation brings; run provision.yml",
-            problems=[],
+        told = (
+            f"{params['password_file']}: {error.strerror}, expected the password that the "
+            "installation brings; run provision.yml"
         )
+        if params["report"]:
+            module.exit_json(changed=False, targets=0, metrics=0, problems=[told], firing=[])
+        module.fail_json(msg=told, problems=[])
         return
-    problems = wait(params, Servers(params, login))
-    if problems:
+    servers = Servers(params, login)
+    problems = wait(params, servers)
+    told_besides: dict[str, Any] = {}
+    if params["report"]:
+        told_besides = {"problems": problems, "firing": firing(params, servers)}
+    elif problems:
         module.fail_json(
             msg=f"Monitoring is not complete after {params['timeout']} s: " + " | ".join(problems),
             problems=problems,
@@ -274,6 +301,7 @@ def main() -> None:
         changed=False,
         targets=len(expected_targets(params["targets"])),
         metrics=sum(len(each) for each in params["metrics"].values()),
+        **told_besides,
     )
 
 

@@ -44,9 +44,9 @@ PLANTED = [
     ("K3sNodeNotReady", WORKER),
     ("ExporterSilent", HEAD),
     ("CollectorSilent", MONITORING),
-    ("RebootRequired", MONITORING),
+    ("RebootRequired", WORKER),
     ("DiskWillFill", MONITORING),
-    ("CertificateExpires", MONITORING),
+    ("CertificateExpires", WORKER),
 ]
 #: Those that follow from another one of the same GPU, of which nobody is told.
 KEPT_BACK = [("GpuXidError", WORKER), ("GpuHot", WORKER)]
@@ -89,11 +89,12 @@ def faults() -> Iterator[None]:
     on(WORKER, "systemctl", "stop", "ray.service", "k3s-agent.service")
     on(HEAD, "systemctl", "stop", "prometheus-node-exporter.service")
     on(MONITORING, "systemctl", "stop", "rackforge-node-metrics.timer")
-    on(MONITORING, "touch", "/run/reboot-required")
-    on(MONITORING, "mkdir", "-p", FULL, str(Path(CERTIFICATE).parent))
+    on(MONITORING, "mkdir", FULL)
     on(MONITORING, "mount", "-t", "tmpfs", "-o", "size=16m", "full", FULL)
     on(MONITORING, "fallocate", "-l", "15M", f"{FULL}/file")
-    on(MONITORING, "sh", "-c", f"printf %s {shlex.quote(certificate(5))} > {CERTIFICATE}")
+    on(WORKER, "touch", "/run/reboot-required")
+    on(WORKER, "mkdir", "-p", str(Path(CERTIFICATE).parent))
+    on(WORKER, "sh", "-c", f"printf %s {shlex.quote(certificate(5))} > {CERTIFICATE}")
     yield
     lab.gpus(WORKER, reset=True, lab=LAB)
 
@@ -107,7 +108,8 @@ def mended(request: pytest.FixtureRequest) -> None:
     on(HEAD, "systemctl", "start", "prometheus-node-exporter.service")
     on(MONITORING, "systemctl", "start", "rackforge-node-metrics.timer")
     on(MONITORING, "umount", FULL)
-    on(MONITORING, "rm", "-r", "/run/reboot-required", FULL, "/etc/docker")
+    on(MONITORING, "rmdir", FULL)
+    on(WORKER, "rm", "-r", "/run/reboot-required", str(Path(CERTIFICATE).parents[1]))
 
 
 def told(by_name: dict[str, Any]) -> set[tuple[str, str, str]]:

@@ -20,6 +20,11 @@ from tests.unit.plugins.modules.conftest import Node
 ADDRESS = "192.0.2.1:9100"
 TARGETS = {"gpu-1": {"node": [{"targets": [ADDRESS]}]}}
 METRIC = {"job": "node", "instance": ADDRESS}
+FIRING = [
+    {"alertname": "RebootRequired", "severity": "info", "node": "gpu-1"},
+    {"alertname": "GpuFailed", "severity": "critical", "node": "gpu-1", "gpu": "1"},
+    {"alertname": "GpuFailed", "severity": "critical", "node": "gpu-1", "gpu": "2"},
+]
 GRANTED = "Basic " + base64.b64encode(b"admin:secret").decode()
 
 
@@ -39,6 +44,8 @@ class Server:
             return {"activeTargets": [{"labels": METRIC, "lastError": "connection refused"}]}
         if path.endswith("/rules"):
             return {"groups": [{"name": "own", "rules": self.rules}]}
+        if query.startswith("ALERTS"):
+            return {"result": [{"metric": each, "value": [0, "1"]} for each in FIRING]}
         value = self.up if query == "up" else self.age
         return {"result": [{"metric": METRIC, "value": [0, value]}]}
 
@@ -134,3 +141,23 @@ def test_a_missing_password_names_the_next_command(node: Node, server: Server) -
     url = f"http://127.0.0.1:{server.port}"
     result = node.run(main, url=url, password_file="/none/password")
     assert "run provision.yml" in result["msg"]
+
+
+def test_a_report_tells_what_is_wrong_and_what_fires_and_does_not_fail(
+    node: Node, server: Server, tmp_path: Path
+) -> None:
+    server.up = "0"
+    result = check(node, server, tmp_path, report=True)
+    assert result.get("failed", False) is False
+    assert len(result["problems"]) == 1
+    assert [(row["severity"], row["alert"], row["node"]) for row in result["firing"]] == [
+        ("critical", "GpuFailed", "gpu-1"),
+        ("info", "RebootRequired", "gpu-1"),
+    ]
+
+
+def test_a_report_of_a_host_without_a_password_says_what_to_run(node: Node, tmp_path: Path) -> None:
+    result = node.run(
+        main, url="http://127.0.0.1:1", password_file=str(tmp_path / "none"), report=True
+    )
+    assert result["problems"][0].endswith("run provision.yml")
