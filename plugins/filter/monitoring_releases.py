@@ -12,8 +12,8 @@ short_description: Release archives as entries of module release_archive
 version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
-  - Turns C({NAME: {file or url, checksum}}) into entries for M(rackforge.gpu_cluster.release_archive). What is missing is left to that module to
-    name.
+  - Turns the archives, each with C(file) or C(url) and C(checksum), into entries for M(rackforge.gpu_cluster.release_archive). What is
+    missing is left to that module to name.
 positional: _input, programs
 options:
   _input:

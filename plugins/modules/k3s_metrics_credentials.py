@@ -13,7 +13,7 @@ short_description: Read the token with which a k3s cluster's metrics may be read
 version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
-  - Reads the Secret of type C(kubernetes.io/service-account-token) that role M(rackforge.gpu_cluster.k3s#role) deploys with
+  - Reads the Secret of type C(kubernetes.io/service-account-token) that role C(rackforge.gpu_cluster.k3s) deploys with
     C(k3s_metrics_reader=true), and waits until Kubernetes has filled it in. Run it on a server.
   - The result holds a secret, so the task needs C(no_log=true).
   - One request may take 10 seconds, one call of kubectl 60.

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import HttpCredentials, Page, expect, sync_playwright
 
 from tests.testinfra.monitoring.conftest import NAMES
 from tests.testinfra.monitoring.support import Server
@@ -29,7 +29,7 @@ def page(prometheus: Server) -> Iterator[Page]:
         # Root cannot use the sandbox, and a container's /dev/shm is small.
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        login = {"username": prometheus.user, "password": prometheus.password}
+        login = HttpCredentials(username=prometheus.user, password=prometheus.password)
         context = browser.new_context(http_credentials=login)
         yield context.new_page()
         browser.close()

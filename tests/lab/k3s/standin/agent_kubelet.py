@@ -58,7 +58,11 @@ def cadvisor_text(node: Node) -> str:
         if pod.running:
             names = {"container": "", "namespace": pod.namespace, "pod": pod.name}
             used = _processes(shims.get(pod.sandbox, []))
-            rows += _usage({"id": f"/kubepods/besteffort/pod{uid}", **names}, used)
+            place = f"/kubepods/besteffort/pod{uid}"
+            rows += _usage({"id": place, **names}, used)
+            # A pod's containers are not run; its shim stands for one of them.
+            one = {**names, "container": "stand-in"}
+            rows += _usage({"id": f"{place}/{pod.sandbox}", **one}, used)
     return rendered(rows)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
@@ -92,13 +93,14 @@ class Gateway:
         """Return the answer to anybody who comes by the API's port, and count it."""
         target = target_of(self._resources.registry, request.path)
         resource = target.kind.resource if target else ""
+        began = time.monotonic()
         try:
             answer = self._handle(request, user)
         except ApiError as exc:
-            self._metrics.note(request.method, resource, exc.code)
+            self._metrics.note(request.method, resource, exc.code, time.monotonic() - began)
             raise
         code = answer.code if isinstance(answer, Answer) else 200
-        self._metrics.note(request.method, resource, code)
+        self._metrics.note(request.method, resource, code, time.monotonic() - began)
         return answer
 
     def _handle(self, request: Request, user: str) -> Reply:

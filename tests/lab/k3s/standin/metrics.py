@@ -10,6 +10,7 @@ theirs; a handful of each is here.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -21,6 +22,8 @@ from pathlib import Path
 
 CONTENT = "text/plain; version=0.0.4; charset=utf-8"
 _STARTED = time.time()
+#: Upper bounds in seconds, some of those of the real API server.
+_BOUNDS = (0.005, 0.05, 0.2, 1.0, 5.0, 60.0)
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,30 @@ class Metrics:
         self.version = version
         self._sources: list[Source] = [process_rows]
         self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._seconds: dict[str, list[float]] = {}
         self._lock = threading.Lock()
 
     def add(self, source: Source) -> None:
         """Show this too."""
         self._sources.append(source)
 
-    def note(self, verb: str, resource: str, code: int) -> None:
-        """Count a request to the API."""
+    def note(self, verb: str, resource: str, code: int, seconds: float = 0.0) -> None:
+        """Count a request to the API, which took so long."""
         with self._lock:
             self._requests[verb, resource, str(code)] += 1
+            self._seconds.setdefault(verb, []).append(seconds)
+
+    def _latencies(self) -> list[Row]:
+        name = "apiserver_request_duration_seconds_bucket"
+        with self._lock:
+            taken = {verb: list(seconds) for verb, seconds in self._seconds.items()}
+        return [
+            Row(
+                name, sum(each <= bound for each in seconds), {"verb": verb, "le": shown}, "counter"
+            )
+            for verb, seconds in sorted(taken.items())
+            for bound, shown in [*((each, str(each)) for each in _BOUNDS), (math.inf, "+Inf")]
+        ]
 
     def _api(self) -> list[Row]:
         with self._lock:
@@ -106,7 +123,7 @@ class Metrics:
         """Return everything."""
         rows = [row for source in self._sources for row in source()]
         about = Row("kubernetes_build_info", 1, {"git_version": self.version})
-        return rendered([*rows, *self._api(), about])
+        return rendered([*rows, *self._api(), *self._latencies(), about])
 
 
 class MetricsPort(ThreadingHTTPServer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.rackforge.gpu_cluster.plugins.filter.monitoring_targets import (
@@ -9,7 +11,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.filter.monitoring_targets
 )
 
 GROUPS = {"ray_head": ["h"], "monitoring": ["h"], "all": ["h", "away"]}
-HOSTVARS = {
+HOSTVARS: dict[str, dict[str, Any]] = {
     "h": {"ansible_facts": {"gpu_cluster": {"node_address": "198.18.1.11"}}, "own": "thing"},
     "away": {"ansible_facts": {}},
 }
