@@ -78,14 +78,14 @@ def monitoring_urls(
 
     server = place("monitoring-server")
     is_prometheus = (own.get("monitoring_server") or "prometheus") == "prometheus"
-    has_grafana = port_named("grafana").counts(own)
+    grafana = place("grafana") if port_named("grafana").counts(own) else None
     return {
         "server": server,
         "prometheus": server if is_prometheus else None,
-        # VictoriaMetrics serves no files, but its own page where it was built with one.
-        "panels": f"{server}/user/" if is_prometheus else f"{server}/vmui/",
+        # VictoriaMetrics serves no files, so the panels are in Grafana, where there is one.
+        "panels": f"{server}/user/" if is_prometheus else grafana or server,
         "alertmanager": place("alertmanager"),
-        "grafana": place("grafana") if has_grafana else None,
+        "grafana": grafana,
     }
 
 

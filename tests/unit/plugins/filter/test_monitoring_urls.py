@@ -40,7 +40,13 @@ def test_grafana_counts_where_it_is_chosen() -> None:
 
 
 def test_victoriametrics_is_no_prometheus() -> None:
-    assert urls(monitoring_server="victoriametrics")["prometheus"] is None
+    found = urls(monitoring_server="victoriametrics")
+    assert (found["prometheus"], found["panels"]) == (None, "http://198.18.1.13:9090")
+
+
+def test_the_panels_of_victoriametrics_are_grafanas() -> None:
+    found = urls(monitoring_server="victoriametrics", monitoring_grafana="archive")
+    assert found["panels"] == "http://198.18.1.13:3000"
 
 
 def test_without_a_monitoring_host_there_is_nothing() -> None:
