@@ -30,7 +30,8 @@ from tests.testinfra.ray_cluster import until
 HEAD, WORKER, MONITORING = NAMES
 LAB = "mol-monitoring"
 XID = "NVRM: Xid (PCI:0000:43:00): 79, pid=1234, GPU has fallen off the bus."
-FULL = "/srv/full"
+#: A file system in memory, which is as full as its size lets it be. The next boot brings it anew.
+DISK = "/run/lock"
 CERTIFICATE = "/etc/docker/certs.d/registry.example/ca.crt"
 #: What each fault fires: alert and node.
 PLANTED = [
@@ -45,7 +46,7 @@ PLANTED = [
     ("ExporterSilent", HEAD),
     ("CollectorSilent", MONITORING),
     ("RebootRequired", WORKER),
-    ("DiskWillFill", MONITORING),
+    ("DiskWillFill", WORKER),
     ("CertificateExpires", WORKER),
 ]
 #: Those that follow from another one of the same GPU, of which nobody is told.
@@ -89,9 +90,8 @@ def faults() -> Iterator[None]:
     on(WORKER, "systemctl", "stop", "ray.service", "k3s-agent.service")
     on(HEAD, "systemctl", "stop", "prometheus-node-exporter.service")
     on(MONITORING, "systemctl", "stop", "rackforge-node-metrics.timer")
-    on(MONITORING, "mkdir", FULL)
-    on(MONITORING, "mount", "-t", "tmpfs", "-o", "size=16m", "full", FULL)
-    on(MONITORING, "fallocate", "-l", "15M", f"{FULL}/file")
+    on(WORKER, "mount", "-o", "remount,size=16m", DISK)
+    on(WORKER, "fallocate", "-l", "15M", f"{DISK}/file")
     on(WORKER, "touch", "/run/reboot-required")
     on(WORKER, "mkdir", "-p", str(Path(CERTIFICATE).parent))
     on(WORKER, "sh", "-c", f"printf %s {shlex.quote(certificate(5))} > {CERTIFICATE}")
@@ -107,8 +107,7 @@ def mended(request: pytest.FixtureRequest) -> None:
     on(WORKER, "systemctl", "start", "k3s-agent.service", "ray.service")
     on(HEAD, "systemctl", "start", "prometheus-node-exporter.service")
     on(MONITORING, "systemctl", "start", "rackforge-node-metrics.timer")
-    on(MONITORING, "umount", FULL)
-    on(MONITORING, "rmdir", FULL)
+    on(WORKER, "rm", f"{DISK}/file")
     on(WORKER, "rm", "-r", "/run/reboot-required", str(Path(CERTIFICATE).parents[1]))
 
 
