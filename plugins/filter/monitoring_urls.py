@@ -76,12 +76,16 @@ def monitoring_urls(
         except ValueError as error:
             raise AnsibleFilterError(str(error)) from error
 
-    server = place("monitoring-server")
+    is_theirs = own.get("monitoring_source") == "existing"
+    given = str(own.get("monitoring_external_url") or "").rstrip("/")
+    server = given if is_theirs and given else place("monitoring-server")
     is_prometheus = (own.get("monitoring_server") or "prometheus") == "prometheus"
-    grafana = place("grafana") if port_named("grafana").counts(own) else None
+    has_grafana = own.get("monitoring_grafana") in ("repository", "archive")
+    grafana = place("grafana") if has_grafana else None
     return {
         "server": server,
-        "prometheus": server if is_prometheus else None,
+        # The owner's own knows no user of Ray's.
+        "prometheus": server if is_prometheus and not is_theirs else None,
         # VictoriaMetrics serves no files, so the panels are in Grafana, where there is one.
         "panels": f"{server}/user/" if is_prometheus else grafana or server,
         "alertmanager": place("alertmanager"),

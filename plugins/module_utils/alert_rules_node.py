@@ -50,7 +50,7 @@ def _node_down() -> Alert:
     return Alert(
         name="NodeDown",
         severity=Severity.CRITICAL,
-        expression="max by (cluster, node) (up) == 0",
+        expression='max by (cluster, node) (up{node!=""}) == 0',
         when="Nothing on a node answers: neither its exporters nor Ray, Docker or k3s.",
         summary=f"{NODE} is down",
         description=f"None of the services of {NODE} that are asked for metrics answers."
@@ -217,7 +217,7 @@ def _target() -> Alert:
     return Alert(
         name="TargetDown",
         severity=Severity.WARNING,
-        expression=f"({others} or {ray} or {k3s}) and {ANSWERS}",
+        expression=f'(({others} or {ray} or {k3s}) and {ANSWERS}) or up{{node=""}} == 0',
         when="Another service of a node that is asked for metrics does not answer although the node"
         " does.",
         summary=f"{{{{ $labels.job }}}} of {NODE} does not answer",

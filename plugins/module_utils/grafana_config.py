@@ -106,6 +106,10 @@ def _sections(settings: Settings) -> dict[str, dict[str, str]]:
         "users": {"allow_sign_up": "false", "allow_org_create": "false"},
         "auth.anonymous": {"enabled": "false"},
         "auth.basic": {"enabled": "true"},
+        "metrics": {
+            "basic_auth_username": settings.user,
+            "basic_auth_password": f"$__file{{{settings.password_file}}}",
+        },
         **_SILENT,
         "dashboards": {
             "default_home_dashboard_path": f"{settings.share_dir}/dashboards/cluster.json"

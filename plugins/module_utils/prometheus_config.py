@@ -30,7 +30,10 @@ _JOBS_OF_K3S = ("k3s-api", "kubelet", "cadvisor", "etcd")
 _OWN_JOBS = ("prometheus", "alertmanager", "victoriametrics", "vmagent", "vmalert", "grafana")
 JOBS = (*_JOBS_OF_NODES, *_JOBS_OF_K3S, *_OWN_JOBS)
 #: Jobs whose target asks for the password of people and API.
-_WITH_SERVER_PASSWORD = ("prometheus", "alertmanager", "victoriametrics", "vmagent", "vmalert")
+_WITH_SERVER_PASSWORD = (
+    *("prometheus", "alertmanager", "grafana"),
+    *("victoriametrics", "vmagent", "vmalert"),
+)
 
 
 class PrometheusConfigError(ValueError):
@@ -113,7 +116,7 @@ def _job(name: str) -> dict[str, Any]:
 
 def _access(name: str, settings: Settings) -> dict[str, Any]:
     """Return how a job's targets are spoken to, beyond plain http."""
-    if name == "node":
+    if name in ("node", "gpu"):
         return _exporter(settings)
     if name in _WITH_SERVER_PASSWORD:
         return _server(settings)

@@ -23,6 +23,10 @@ _VICTORIA = Choice(_DATABASE, ("victoriametrics",))
 _PROMETHEUS = Choice(_DATABASE, ("prometheus",), "prometheus")
 
 
+# The owner's own Grafana is no business of this server's.
+_GRAFANA = Choice("monitoring_grafana", ("repository", "archive"))
+
+
 @dataclass(frozen=True)
 class ScrapeJob:
     """A kind of target: its name in the configuration and the row of the port catalogue it is at.
@@ -58,7 +62,7 @@ JOBS: tuple[ScrapeJob, ...] = (
     ScrapeJob("vmagent", "vmagent", is_local=True),
     ScrapeJob("vmalert", "vmalert", is_local=True),
     ScrapeJob("alertmanager", "alertmanager"),
-    ScrapeJob("grafana", "grafana"),
+    ScrapeJob("grafana", "grafana", choice=_GRAFANA),
 )
 
 _LOOPBACK = "127.0.0.1"

@@ -232,6 +232,8 @@ def answers(module: AnsibleModule) -> None:
         trust = Trust(params["ca_file"], params["certificate_name"])
         status, _text = ask(params["url"].rstrip("/") + "/-/ready", None, trust, ANSWER_SECONDS)
     except WebAskError as error:
+        if params["report"]:
+            module.exit_json(changed=False, targets=0, metrics=0, problems=[str(error)], firing=[])
         module.fail_json(
             msg=f"{error}; expected the owner's server there. Start it, or set "
             "monitoring_source=distribution to get one",
@@ -242,7 +244,7 @@ def answers(module: AnsibleModule) -> None:
         module.fail_json(
             msg=f"{params['url']}: saw {status}, expected a server that is ready", problems=[]
         )
-    module.exit_json(changed=False, targets=0, metrics=0)
+    module.exit_json(changed=False, targets=0, metrics=0, problems=[], firing=[])
 
 
 def arguments() -> dict[str, Any]:

@@ -146,6 +146,9 @@ def main() -> None:
     try:
         present = read_targets(directory)
         plan = plan_targets(params["targets"], params["keep"], present)
+        if not (plan.write or os.path.isdir(directory)):
+            # Nobody monitors from here, so there is nothing to forget.
+            module.exit_json(changed=False, written=[], removed=[], diff=[])
         jobs = sorted({*JOBS, *jobs_of(params["targets"])})
         folders = [os.path.join(directory, job) for job in jobs]
         folders = [folder for folder in folders if not os.path.isdir(folder)]

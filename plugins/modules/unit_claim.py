@@ -22,6 +22,11 @@ options:
     type: list
     elements: str
     required: true
+  others:
+    description: Units of an earlier choice, with their endings. They are only looked at.
+    type: list
+    elements: str
+    default: []
   source_input:
     description: Name of the input that says with V(existing) that the owner's own is to be used, for the message.
     type: str
@@ -42,6 +47,12 @@ running:
   type: list
   elements: str
   sample: [prometheus.service]
+left:
+  description: Units of O(others) that run and are this collection's.
+  returned: success
+  type: list
+  elements: str
+  sample: [victoria-metrics.service]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -72,12 +83,15 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
+            "others": {"type": "list", "elements": "str", "default": []},
             "source_input": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
     try:
-        units = read_units(Command(module), module.params["names"])
+        command, others_named = Command(module), module.params["others"]
+        units = read_units(command, module.params["names"])
+        left = read_units(command, others_named) if others_named else []
     except (CommandError, OSError) as error:
         module.fail_json(msg=f"Could not look at the units: {error}")
         return
@@ -85,7 +99,11 @@ def main() -> None:
     if others:
         module.fail_json(msg=refusal(others, module.params["source_input"]))
     running = [unit.name for unit in units if unit.active_state == "active"]
-    module.exit_json(changed=False, running=running)
+    module.exit_json(
+        changed=False,
+        running=running,
+        left=[unit.name for unit in left if unit.active_state == "active" and not foreign([unit])],
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ HEAD, WORKER, MONITORING = NAMES
 LAB = "mol-monitoring"
 XID = "NVRM: Xid (PCI:0000:43:00): 79, pid=1234, GPU has fallen off the bus."
 #: A file system in memory, which is as full as its size lets it be. The next boot brings it anew.
-DISK = "/run/lock"
+DISK = "/tmp"
 CERTIFICATE = "/etc/docker/certs.d/registry.example/ca.crt"
 #: What each fault fires: alert and node.
 PLANTED = [
@@ -90,8 +90,8 @@ def faults() -> Iterator[None]:
     on(WORKER, "systemctl", "stop", "ray.service", "k3s-agent.service")
     on(HEAD, "systemctl", "stop", "prometheus-node-exporter.service")
     on(MONITORING, "systemctl", "stop", "rackforge-node-metrics.timer")
-    on(WORKER, "mount", "-o", "remount,size=16m", DISK)
-    on(WORKER, "fallocate", "-l", "15M", f"{DISK}/file")
+    on(WORKER, "mount", "-o", "remount,size=256m", DISK)
+    on(WORKER, "fallocate", "-l", "240M", f"{DISK}/file")
     on(WORKER, "touch", "/run/reboot-required")
     on(WORKER, "mkdir", "-p", str(Path(CERTIFICATE).parent))
     on(WORKER, "sh", "-c", f"printf %s {shlex.quote(certificate(5))} > {CERTIFICATE}")

@@ -49,6 +49,11 @@ def test_the_panels_of_victoriametrics_are_grafanas() -> None:
     assert found["panels"] == "http://198.18.1.13:3000"
 
 
+def test_a_server_of_the_owners_is_where_the_owner_says() -> None:
+    found = urls(monitoring_source="existing", monitoring_external_url="https://prom.example/")
+    assert (found["server"], found["prometheus"]) == ("https://prom.example", None)
+
+
 def test_without_a_monitoring_host_there_is_nothing() -> None:
     assert FILTER({}, {}) == NONE
 
