@@ -206,7 +206,7 @@ def _metrics(address: Optional[str], taken: Mapping[str, Any]) -> dict[str, Any]
     port = re.fullmatch(r"(?:[^\s:]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", address)
     if port is None or not 0 < int(port[1]) < 65536:
         raise DaemonError(
-            f"docker_metrics_address is '{address}', expected ADDRESS:PORT such as "
+            f"docker_metrics_address with its port is '{address}', expected ADDRESS:PORT such as "
             "198.18.0.11:9323. Nothing was changed"
         )
     return {} if METRICS in taken else {METRICS: address}

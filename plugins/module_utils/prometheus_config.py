@@ -30,6 +30,8 @@ _JOBS_OF_K3S = ("k3s-api", "kubelet", "cadvisor", "etcd")
 _OWN_JOBS = ("prometheus", "alertmanager", "victoriametrics", "vmagent", "vmalert", "grafana")
 JOBS = (*_JOBS_OF_NODES, *_JOBS_OF_K3S, *_OWN_JOBS)
 #: Jobs whose target asks for the password of people and API.
+#: Keys of a scrape job whose value is a secret; each has a twin that ends with _file.
+_SECRET_KEYS = ("password", "credentials", "bearer_token", "client_secret")
 _WITH_SERVER_PASSWORD = (
     *("prometheus", "alertmanager", "grafana"),
     *("victoriametrics", "vmagent", "vmalert"),
@@ -100,8 +102,25 @@ def scrape_configs(settings: Settings) -> list[dict[str, Any]]:
             f"monitoring_extra_scrape_configs: job_name {', '.join(doubled)} is there twice, "
             f"expected names of its own, other than {', '.join(JOBS)}"
         )
+    for each in settings.extra_scrape_configs:
+        _refuse_secrets(str(each.get("job_name")), each)
     jobs = [{**_job(name), **_access(name, settings)} for name in JOBS]
     return [*jobs, *(dict(each) for each in settings.extra_scrape_configs)]
+
+
+def _refuse_secrets(job: str, value: Any) -> None:
+    """Refuse a secret that stands in a job of the owner's: every diff would show it."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in _SECRET_KEYS:
+                raise PrometheusConfigError(
+                    f"monitoring_extra_scrape_configs: job {job} holds {key} itself, which a diff "
+                    f"would show; expected {key}_file with a file on the monitoring host"
+                )
+            _refuse_secrets(job, inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _refuse_secrets(job, inner)
 
 
 def target_glob(job: str) -> str:

@@ -192,3 +192,17 @@ def test_what_is_no_address_is_refused_without_its_password(url: str, message: s
     with pytest.raises(PrometheusConfigError, match=message) as caught:
         write_url(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        pytest.param({"basic_auth": {"username": "u", "password": "word"}}, id="password"),
+        pytest.param({"authorization": {"credentials": "word"}}, id="token"),
+        pytest.param({"http_sd_configs": [{"bearer_token": "word"}]}, id="within-a-list"),
+    ],
+)
+def test_a_secret_in_a_job_of_the_owners_is_refused_and_not_repeated(extra: dict[str, Any]) -> None:
+    with pytest.raises(PrometheusConfigError, match="_file with a file") as refused:
+        config(extra_scrape_configs=[{"job_name": "own", **extra}])
+    assert "word'" not in str(refused.value)
