@@ -171,7 +171,8 @@ def test_a_gpu_that_a_boot_does_not_bring_back_is_missing(prometheus: Server) ->
     lab.power_on(WORKER, lab=LAB)
     missing = {("GpuMissing", WORKER)}
     until(lambda: prometheus.firing() == missing, "GpuMissing alone", PATIENCE)
-    lab.power_off(WORKER, lab=LAB)
+    # The card is back at the next boot.
     lab.gpus(WORKER, reset=True, lab=LAB)
+    lab.power_off(WORKER, lab=LAB)
     lab.power_on(WORKER, lab=LAB)
     until(lambda: prometheus.firing() == set(), "silence after the boot", PATIENCE)
