@@ -25,6 +25,8 @@ CLUSTER_GROUPS = (
     "monitoring",
     "registry",
 )
+#: Those whose hosts the playbooks build; a registry is looked at only.
+MEMBERS = tuple(group for group in CLUSTER_GROUPS if group != "registry")
 
 #: Names that stand for the hosts of several groups.
 EVERY_NODE = "every node"
