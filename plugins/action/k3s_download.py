@@ -56,7 +56,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         wrong = wrong_url(args["url"], ("https", "http"))
         if wrong:
             return failed(f"k3s_download_url {wrong}")
-        web = Web(float(args["timeout"]), dict(os.environ))
+        web = Web(float(args["timeout"]), dict(os.environ), "k3s_download_timeout_seconds")
         try:
             return run(
                 Download(request, args["url"], web, Teller(display.display)),

@@ -43,10 +43,14 @@ Progress = Callable[[int, Optional[int]], None]
 
 @dataclass(frozen=True)
 class Web:
-    """How files are fetched. ``environment`` has the proxies, as programs know them."""
+    """How files are fetched. ``environment`` has the proxies, as programs know them.
+
+    ``variable`` is the owner's input that ``timeout`` in seconds comes from, for messages.
+    """
 
     timeout: float
     environment: Mapping[str, str] = field(default_factory=dict)
+    variable: str = "the timeout"
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -93,7 +97,7 @@ class Web:
     def _late(self, seen: int, length: Optional[int]) -> str:
         return (
             f"{seen} of {length or 'unknown'} bytes after {self.timeout:.0f} s; raise "
-            "k3s_download_timeout_seconds for a slow line"
+            f"{self.variable} for a slow line"
         )
 
     def _open(self, url: str, deadline: float, method: str = "GET") -> Any:

@@ -318,7 +318,8 @@ def apply(params: dict[str, Any], plan: Plan, web: Web, command: Command) -> Non
 def release(module: AnsibleModule) -> dict[str, Any]:
     """Have the release on the node and return the result."""
     params, node = {**module.params, "check": module.check_mode}, Node()
-    web = Web(float(params["timeout"]), {k: str(v) for k, v in params["environment"].items()})
+    environment = {k: str(v) for k, v in params["environment"].items()}
+    web = Web(float(params["timeout"]), environment, "k3s_download_timeout_seconds")
     record = parse_record(read_text(RECORD))
     try:
         wanted = (

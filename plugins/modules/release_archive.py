@@ -200,7 +200,7 @@ def fetched(params: dict[str, Any], release: Release, path: str) -> None:
         blocks, origin = blocks_of(source), release.source
     else:
         environment = {name: str(value) for name, value in params["environment"].items()}
-        web = Web(float(params["timeout"]), environment)
+        web = Web(float(params["timeout"]), environment, "monitoring_download_timeout_seconds")
         blocks, origin = web.blocks(release.source, lambda _seen, _all: None), shown(release.source)
 
     def accepted(content: Content) -> str:

@@ -99,8 +99,10 @@ def test_nobody_there_is_told_with_what_to_check() -> None:
 def test_a_download_that_takes_too_long_is_given_up(server: Server) -> None:
     server.has("/k3s", b"x" * (4 << 20))
     ticks = iter(range(0, 1000, 20))
-    slow = Web(30.0, clock=lambda: float(next(ticks)))
-    with pytest.raises(FetchError, match="bytes after 30 s; raise k3s_download_timeout_seconds"):
+    slow = Web(
+        30.0, variable="monitoring_download_timeout_seconds", clock=lambda: float(next(ticks))
+    )
+    with pytest.raises(FetchError, match="bytes after 30 s; raise monitoring_download_timeout_"):
         list(slow.blocks(f"{server.url}/k3s", lambda _seen, _all: None))
 
 
