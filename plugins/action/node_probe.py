@@ -241,7 +241,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             for name in ("ssh_common_args", "ssh_extra_args")
         ]
         return Target(
-            name=str(task_vars.get("inventory_hostname", "")),
+            name=str(self._task.delegate_to or task_vars.get("inventory_hostname", "")),
             transport=str(self._connection.transport),
             address=str(self.get_connection_option("host") or ""),
             user=str(self.get_connection_option("remote_user") or ""),

@@ -32,6 +32,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_ch
     is_fatal,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_model import (
+    HEAD,
     K3S_SERVER,
     Host,
     Inventory,
@@ -101,6 +102,10 @@ SHOWN = frozenset(
 FORECASTS = ("__nvidia_forecast", "__rocm_forecast")
 # Where that of k3s leaves what it found on the control node: the same for every node.
 ARTIFACTS = "__k3s_artifacts"
+# Where playbooks/outside_limit.yml leaves what the members answered that --limit leaves out.
+OUTSIDE = "__outside_probe"
+OUTSIDE_RAY = "__outside_ray"
+OUTSIDE_K3S = "__outside_k3s"
 
 # Warnings and notes that the terminal shows; the others are counted, and the report has them.
 MOST_SHOWN = 20
@@ -120,6 +125,25 @@ def read_probe(registered: object) -> Optional[Probe]:
         findings=tuple(finding_from_dict(each) for each in registered.get("findings", [])),
         facts=facts,
     )
+
+
+def read_outside(task_vars: Mapping[str, Any]) -> dict[str, Probe]:
+    """Return what the members outside the limit answered, by name."""
+    rows = (task_vars.get(OUTSIDE) or {}).get("results") or []
+    probes = {str(row.get("item")): read_probe(row) for row in rows}
+    return {name: probe for name, probe in probes.items() if probe}
+
+
+def read_silent(task_vars: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hosts outside the limit whose Ray or k3s does not answer, with the reason."""
+    groups = task_vars["groups"]
+    asked = (("Ray", HEAD, OUTSIDE_RAY), ("k3s", K3S_SERVER, OUTSIDE_K3S))
+    return {
+        str(groups[group][0]): f"its {what} does not answer: {answer.get('error') or 'no reason'}"
+        for what, group, register in asked
+        for answer in [task_vars.get(register) or {}]
+        if groups.get(group) and answer.get("reachable") is False
+    }
 
 
 def read_gpu_findings(registered: object) -> list[Finding]:
@@ -179,6 +203,7 @@ def read_host(
         unresolved=unresolved,
         in_play=name in task_vars.get("ansible_play_hosts_all", []),
         probe=read_probe(variables.get(register)),
+        outside=read_outside(task_vars).get(str(name)),
     )
 
 
@@ -243,6 +268,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 [] if profile_problem(args["profiles"]) else args["profiles"],
             ),
             first_k3s_server=next((str(name) for name in groups.get(K3S_SERVER, ())), ""),
+            silent=read_silent(task_vars),
         )
 
     def _when(self, task_vars: Mapping[str, Any], args: Mapping[str, Any]) -> Run:

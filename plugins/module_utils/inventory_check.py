@@ -64,6 +64,7 @@ def check_inventory(inventory: Inventory) -> list[Finding]:
         *check_ports(inventory),
     ]
     names = [host.name for host in inventory.nodes]
+    everybody = inventory.with_outside()
     return sort_findings(
         [
             *check_heads(inventory),
@@ -76,9 +77,9 @@ def check_inventory(inventory: Inventory) -> list[Finding]:
             *check_probes(inventory),
             *check_nodes(inventory),
             *check_clocks(inventory),
-            *check_unique_addresses(inventory),
-            *check_unique_hostnames(inventory),
-            *check_unique_machines(inventory),
+            *check_unique_addresses(everybody),
+            *check_unique_hostnames(everybody),
+            *check_unique_machines(everybody),
         ]
     )
 
@@ -246,7 +247,7 @@ def _misspelt_group(inventory: Inventory, name: str) -> Optional[Finding]:
 
 
 def check_limit(inventory: Inventory) -> list[Finding]:
-    """Return findings when --limit leaves out a host whose address every node must learn.
+    """Return findings when --limit leaves out a host that the nodes need and that does not answer.
 
     These are the head, the server of k3s that others join, and the monitoring host.
     """
@@ -257,26 +258,40 @@ def check_limit(inventory: Inventory) -> list[Finding]:
     findings = [
         _outside_limit(inventory, host, code, what)
         for code, what, host in known
-        if not host.in_play
+        if not host.in_play and _why_silent(inventory, host)
     ]
     servers = inventory.k3s_servers
     first = [host for host in servers if host.name == inventory.first_k3s_server] or servers
-    if first and not any(host.in_play for host in first):
+    if first and not any(host.in_play for host in first) and _why_silent(inventory, first[0]):
         findings.append(
             _outside_limit(inventory, first[0], "k3s-server-outside-limit", "k3s server")
         )
     return findings
 
 
+def _why_silent(inventory: Inventory, host: Host) -> str:
+    """Return why a host outside the limit cannot tell what the nodes need, "" when it can."""
+    asked = host.outside
+    if asked is None:
+        return "nobody asked it"
+    if not (asked.reachable and asked.sudo):
+        first = next(iter(asked.findings), None)
+        return f"{first.message} {first.seen}".strip() if first else "it does not answer"
+    return inventory.silent.get(host.name, "")
+
+
 def _outside_limit(inventory: Inventory, host: Host, code: str, what: str) -> Finding:
-    """Return the finding about the head, or the server, that a limit leaves out."""
+    """Return the finding about a host that a limit leaves out and that cannot be asked."""
     return Finding(
         severity=Severity.ERROR,
         code=code,
         host=host.name,
-        message=f"--limit leaves out the {what} {host.name}, which every node depends on.",
-        seen=f"--limit {inventory.limit}" if inventory.limit else f"a play without the {what}",
-        expected=f"a limit that includes the {what}",
+        message=(
+            f"--limit leaves out the {what} {host.name}, which every node depends on and which could"
+            " not be asked for what they need to know."
+        ),
+        seen=_why_silent(inventory, host),
+        expected=f"the {what} {host.name} running, or a limit that includes it",
         fix=_limit_with(host.name, inventory.limit or "HOSTS"),
     )
 

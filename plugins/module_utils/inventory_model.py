@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import Finding
@@ -54,6 +54,8 @@ class Host:
     unresolved: Mapping[str, str] = field(default_factory=dict)
     in_play: bool = True
     probe: Optional[Probe] = None
+    # What it answered where --limit leaves it out and it was asked all the same.
+    outside: Optional[Probe] = None
 
     def is_in(self, groups: Iterable[str]) -> bool:
         """Return whether the host is in one of ``groups``."""
@@ -75,6 +77,13 @@ class Inventory:
     profiles: frozenset[str] = frozenset({"ray"})
     # Groups keep an order of their own, and the first k3s server founds the cluster.
     first_k3s_server: str = ""
+    # Hosts outside the limit that answer, but whose Ray or k3s does not, with the reason.
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+    def with_outside(self) -> Inventory:
+        """Return the inventory with what hosts outside the limit answered, as if they were in it."""
+        hosts = (replace(host, probe=host.probe or host.outside) for host in self.hosts)
+        return replace(self, hosts=tuple(hosts))
 
     @property
     def nodes(self) -> tuple[Host, ...]:

@@ -105,6 +105,11 @@ unit:
   returned: always
   type: str
   sample: k3s.service
+ca_hash:
+  description: SHA-256 of the CA of the cluster's servers, which joining nodes need; empty where the node is no server.
+  returned: always
+  type: str
+  sample: 6f2d1e3b7c0a4f5e8d9c6b1a2f3e4d5c6b7a8f9e0d1c2b3a4f5e6d7c8b9a0f1e
 server_version:
   description: The version of the server that answered.
   returned: always
@@ -190,6 +195,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_paths im
     KUBECONFIG,
     UNITS,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_unit import ca_hash
 
 POLL_SECONDS = 2.0
 LOOK_SECONDS = 30
@@ -306,7 +312,7 @@ def main() -> None:
     else:
         why = f"{params['kubeconfig']} is not there: no server of k3s has run here"
         seen = {**silent(why, wanted), "waited_seconds": 0.0}
-    module.exit_json(changed=False, **read_rest(kubectl, seen), **unit)
+    module.exit_json(changed=False, ca_hash=ca_hash(), **read_rest(kubectl, seen), **unit)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tests import lab
 from tests.testinfra.lifecycle.support import Cluster, Played, Running, quiet, wait_for
 from tests.testinfra.lifecycle.test_3_use import alive
 
-FREEZE_BEFORE = "install | Let members of the cluster find each other by name"
+FREEZE_BEFORE = "hosts | Let members of the cluster find each other by name"
 
 
 @dataclass(frozen=True)
