@@ -6,32 +6,63 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Optional
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_document import (
+    Asked,
+    build_status,
+    exit_words,
+    render_status,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_record import (
+    settle,
+    stamp,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_state import (
+    Parts,
+    judge_cluster,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_status import (
     ClusterStatus,
     NodeStatus,
     cluster_status,
     node_status,
-    render,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_status import (
     K3sHost,
     K3sStatus,
     k3s_status,
-    render_k3s,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.monitoring_status import (
     MonitoringStatus,
     monitoring_status,
-    render_monitoring,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
     port_named,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
+    collection_version,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.record_file import (
+    look_at,
+    read_record,
+    record_path,
+    state_directory,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.status_page import (
+    render_status_page,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.wanted_versions import (
+    wanted_versions,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.whole_file import replace_file
+
+display = Display()
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -44,31 +75,51 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Show the status and return it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments, hostvars = self._task.args, (task_vars or {})["hostvars"]
+        arguments, variables = self._task.args, task_vars or {}
+        parts = self._parts(variables["hostvars"])
+        wanted = wanted_versions(variables["hostvars"], variables["groups"])
+        path = record_path(
+            state_directory(variables, arguments.get("state_directory")), arguments["cluster"]
+        )
+        found = read_record(path, arguments["cluster"])
+        record = settle(found.record, look_at)
+        asked = Asked(
+            at=stamp(datetime.now(timezone.utc)),
+            version=collection_version(),
+            cluster=arguments["cluster"],
+            wanted=wanted,
+            record_file=str(path),
+            record_problem=found.problem,
+        )
+        document = build_status(asked, parts, record, judge_cluster(parts, record, wanted))
+        self._show(document, parts)
+        unwell = unwell_nodes(document, [str(name) for name in variables["ansible_play_hosts"]])
+        words = exit_words(document)
+        told = {"status": document, "message": words, "unwell": unwell}
+        return {**result, "changed": False, **told}
+
+    def _show(self, document: Mapping[str, Any], parts: Parts) -> None:
+        """Print the status, and write it where that is wanted."""
+        arguments = self._task.args
+        text = json.dumps(document, indent=2, sort_keys=True)
+        shown = text if arguments["format"] == "json" else f"\n{render_status(document, parts)}"
+        display.display(shown)
+        for name, content in (("file", f"{text}\n"), ("report", None)):
+            if arguments.get(name):
+                path = Path(arguments[name]).expanduser()
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, render_status_page(document) if content is None else content)
+
+    def _parts(self, hostvars: Any) -> Parts:
+        """Return what was seen of each part that the inventory has nodes for."""
+        arguments = self._task.args
         servers, agents = arguments.get("servers") or [], arguments.get("agents") or []
-        k3s = self._k3s(hostvars, servers, agents) if servers or agents else None
-        alone = k3s is None and not arguments.get("monitoring")
-        if arguments["heads"] or arguments["workers"] or alone:
-            ray = self._ray(hostvars)
-            status, texts = ray.to_dict(), [render(ray)]
-        else:
-            status, texts = {"cluster": arguments["cluster"]}, []
-            if k3s is not None:
-                status["state"] = k3s.state
-        if k3s is not None:
-            status["k3s"] = k3s.to_dict()
-            texts.append(render_k3s(k3s))
-        if arguments.get("monitoring"):
-            watching = self._monitoring(hostvars, arguments["monitoring"][0])
-            status["monitoring"] = watching.to_dict()
-            texts.append(render_monitoring(watching))
-        document = json.dumps(status, indent=2, sort_keys=True)
-        shown = document if arguments["format"] == "json" else "\n" + "\n\n".join(texts)
-        Display().display(shown)
-        if arguments.get("file"):
-            with open(os.path.expanduser(arguments["file"]), "w", encoding="utf-8") as file:
-                file.write(document + "\n")
-        return {**result, "changed": False, "status": status}
+        monitoring = arguments.get("monitoring") or []
+        return Parts(
+            ray=self._ray(hostvars) if arguments["heads"] or arguments["workers"] else None,
+            k3s=self._k3s(hostvars, servers, agents) if servers or agents else None,
+            monitoring=self._monitoring(hostvars, monitoring[0]) if monitoring else None,
+        )
 
     def _ray(self, hostvars: Any) -> ClusterStatus:
         arguments = self._task.args
@@ -122,3 +173,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             wanted_gpus=variables.get("ray_num_gpus"),
             gpu_vendor=variables.get("gpu_vendor"),
         )
+
+
+def unwell_nodes(document: Mapping[str, Any], asked: Sequence[str]) -> dict[str, str]:
+    """Return why each node of the run is not at work, by its name, with the words to end with.
+
+    What is wrong with others falls to the first node of the run, since somebody must say it.
+    """
+    rows = [(each["node"], each["reason"]) for each in document["reasons"]]
+    named = {name: "; ".join(why for node, why in rows if node == name) for name, _why in rows}
+    here = {name: why for name, why in named.items() if name in asked}
+    if rows and not here:
+        return {asked[0]: exit_words(document)}
+    return here

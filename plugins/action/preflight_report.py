@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Optional
 
-import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -69,7 +68,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_file
     check_files,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
-    COLLECTION_ROOT,
+    collection_version,
     load_inputs,
     plain_value,
 )
@@ -398,20 +397,6 @@ def gpu_facts(variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what gpu_driver_check told of a host's GPUs."""
     facts = (variables.get("ansible_facts") or {}).get("gpu")
     return facts if isinstance(facts, Mapping) else {}
-
-
-def collection_version() -> str:
-    """Return the version in galaxy.yml, or that of the installed collection; "" when unknown."""
-    for name, key in (("galaxy.yml", "version"), ("MANIFEST.json", "collection_info")):
-        try:
-            values = yaml.safe_load((COLLECTION_ROOT / name).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
-            continue
-        found = values.get(key) if isinstance(values, Mapping) else None
-        found = found.get("version") if isinstance(found, Mapping) else found
-        if found:
-            return str(found)
-    return ""
 
 
 def terminal_width() -> int:

@@ -37,7 +37,7 @@ class GpuStatus:
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """One node. ``state`` is alive, not-joined, stopped, unreachable or not-installed.
+    """One node. ``state``: alive, drained, not-joined, stopped, unreachable or not-installed.
 
     ``gpus`` is None where the node was not asked for them.
     """
@@ -156,6 +156,8 @@ def _state(
         return "unknown", str(unit.get("msg") or "the node's unit could not be read")
     if unit_state == "missing":
         return "not-installed", "run provision.yml"
+    if unit.get("drained"):
+        return "drained", "it was taken out of work; undrain.yml brings it back"
     if unit_state != "active":
         return "stopped", f"ray.service is {unit_state}; see 'journalctl --unit ray.service' there"
     if not alive:
@@ -198,7 +200,7 @@ def render(status: ClusterStatus) -> str:
     """Return the status as text for a terminal."""
     alive = sum(node.state == "alive" for node in status.nodes)
     lines = [
-        f"Cluster {status.cluster}: {status.state}, {alive} of {len(status.nodes)} nodes alive"
+        f"Ray cluster {status.cluster}: {status.state}, {alive} of {len(status.nodes)} nodes alive"
         + (f", Ray {status.ray_version}" if status.ray_version else ""),
         f"Dashboard: {status.dashboard or '-'}",
         "",

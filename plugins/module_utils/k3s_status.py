@@ -35,7 +35,7 @@ class K3sNodeStatus:
     """One node. ``state`` is ready, not-ready, not-joined, stopped, not-installed or unreachable.
 
     ``cordoned`` says that it takes no new pods, ``reason`` why it is not ready; ``pods_not_ready``
-    is None where no server told.
+    is None where no server told. A ``stranger`` is in the cluster and not in the inventory.
     """
 
     name: str
@@ -47,6 +47,7 @@ class K3sNodeStatus:
     gpus: Optional[K3sGpus]
     pods_not_ready: Optional[int]
     reason: str
+    stranger: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,7 @@ def _stranger(row: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> K3sN
         gpus=K3sGpus(offered, None, "") if offered else None,
         pods_not_ready=sum(pod.get("node") == row["name"] for pod in pods),
         reason="; ".join(word for word in ("it is not in this inventory", why) if word),
+        stranger=True,
     )
 
 

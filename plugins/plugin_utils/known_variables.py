@@ -105,10 +105,21 @@ PLAYBOOK_INPUTS = (
         "secrets/<cluster_name> beside the inventory when not set.",
     ),
     Input(
+        "cluster_state_dir",
+        meaning="Directory on the control node for the record of each cluster; state beside the "
+        "inventory when not set.",
+    ),
+    Input(
         "cluster_subnet",
         Kind.SUBNET,
         meaning="The cluster network, such as 198.18.0.0/24; a node address outside it is an "
         "error.",
+    ),
+    Input(
+        "cluster_take_lock",
+        Kind.BOOLEAN,
+        meaning="Whether an operation that another machine began, of which cannot be seen whether "
+        "it still runs, is taken for ended.",
     ),
     Input(
         "convect_token",
@@ -302,8 +313,15 @@ PLAYBOOK_INPUTS = (
         Kind.BOOLEAN,
         meaning="Whether reset.yml loses running jobs, and the owner's containers and volumes.",
     ),
+    Input(
+        "status_exit",
+        Kind.BOOLEAN,
+        meaning="Whether status.yml ends with 2 for a cluster that does not work and with 4 for "
+        "a degraded one; true when not set.",
+    ),
     Input("status_file", meaning="File on the control node for status.yml's JSON document."),
     Input("status_format", choices=("text", "json"), meaning="What status.yml prints."),
+    Input("status_report", meaning="File on the control node for status.yml's page."),
 )
 
 _KINDS = {
@@ -363,3 +381,17 @@ def load_inputs(root: Path = COLLECTION_ROOT) -> dict[str, Input]:
     specs = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in files]
     found = {**inputs_of_specs(specs), **{each.name: each for each in PLAYBOOK_INPUTS}}
     return {name: limited(known) for name, known in found.items()}
+
+
+def collection_version() -> str:
+    """Return the version in galaxy.yml, or that of the installed collection; "" when unknown."""
+    for name, key in (("galaxy.yml", "version"), ("MANIFEST.json", "collection_info")):
+        try:
+            values = yaml.safe_load((COLLECTION_ROOT / name).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            continue
+        found = values.get(key) if isinstance(values, Mapping) else None
+        found = found.get("version") if isinstance(found, Mapping) else found
+        if found:
+            return str(found)
+    return ""

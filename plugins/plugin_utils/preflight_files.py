@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.preflight_do
     dump_document,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_page import render_page
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.whole_file import (
+    replace_file,
+)
 
 DOCUMENT = "preflight.json"
 PAGE = "report.html"
@@ -29,21 +30,6 @@ def write_report(directory: str, document: Mapping[str, Any]) -> Path:
     folder = Path(directory).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     text, page = dump_document(document), render_page(document)
-    _replace(folder / DOCUMENT, text)
-    _replace(folder / PAGE, page)
+    replace_file(folder / DOCUMENT, text)
+    replace_file(folder / PAGE, page)
     return folder / PAGE
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put ``text`` in the place of a file, readable as the user's umask says."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

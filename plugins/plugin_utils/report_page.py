@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -22,13 +18,17 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_findi
     findings_section,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_html import (
-    CROSS,
     plain,
     text,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_mesh import (
     mesh_section,
     pack_mesh,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_skeleton import (
+    Heading,
+    asset,
+    render_skeleton,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_tables import (
     gpu_section,
@@ -37,64 +37,37 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_table
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_topology import topology
 
-ASSETS = Path(__file__).with_name("report")
-
-_MARKS = {"clean": "✓", "warnings": "!", "errors": CROSS}
 _HEADLINES = {"clean": "Ready", "warnings": "Ready, with warnings", "errors": "Not ready"}
 
 
 def render_page(document: Mapping[str, Any]) -> str:
     """Return the whole page of a document; it refers to nothing outside itself."""
-    style = _asset("report.css")
-    script = _asset("report.js")
-    cluster = plain(document["cluster_name"] or "GPU cluster")
     outcome = document["exit"]
-    return Template(_asset("report.html")).substitute(
-        policy=_policy(style, script),
-        title=text(f"{_HEADLINES[outcome]}: preflight of {cluster}"),
-        style=style,
-        script=script,
-        data=embedded(pack_mesh(document["mesh"])),
-        exit=outcome,
-        cluster=text(cluster),
-        mark=_MARKS[outcome],
+    cluster = plain(document["cluster_name"] or "GPU cluster")
+    heading = Heading(
+        kind="Preflight report",
+        title=f"{_HEADLINES[outcome]}: preflight of {cluster}",
+        outcome=outcome,
+        name=cluster,
         headline=_HEADLINES[outcome],
-        sentence=text(sentence(document)),
+        sentence=sentence(document),
         counts=count_links(document),
+        counts_label="Findings by severity",
         when=_when(document),
+        skip="findings",
+        skip_words="Skip to the findings",
+    )
+    main = Template(asset("report.html")).substitute(
         topology=topology(document),
         findings=findings_section(document),
         mesh=mesh_section(document),
         gpus=gpu_section(document),
         nodes=node_section(document),
         tested=tested_section(document),
-        footer=text(f"{document['tool']['name']} {document['tool']['version']}".strip()),
     )
-
-
-def _asset(name: str) -> str:
-    """Return the text of a file that belongs to the page."""
-    return (ASSETS / name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """Return the page's content security policy: this style, this script, and nothing else."""
-    return (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(content: str) -> str:
-    """Return what a policy allows ``content`` by."""
-    digest = hashlib.sha256(content.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-
-def embedded(value: Any) -> str:
-    """Return JSON that can stand in a script element: nothing in it ends the element."""
-    dumped = json.dumps(value, separators=(",", ":"))
-    return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    footer = f"{document['tool']['name']} {document['tool']['version']}".strip()
+    mesh = pack_mesh(document["mesh"])
+    return render_skeleton(heading, main, footer, script=asset("report.js"), data=mesh)
 
 
 def sentence(document: Mapping[str, Any]) -> str:

@@ -11,7 +11,6 @@ from ansible.errors import AnsibleUndefinedVariable
 from ansible_collections.rackforge.gpu_cluster.plugins.action import preflight_report
 from ansible_collections.rackforge.gpu_cluster.plugins.action.preflight_report import (
     ActionModule,
-    collection_version,
     find_all,
     gpu_facts,
     profile_problem,
@@ -218,36 +217,6 @@ def test_a_profile_that_there_is_not_is_named_with_those_that_there_are(chosen: 
             variable="preflight_profiles",
         )
     ]
-
-
-MANIFEST = '{"collection_info": {"name": "gpu_cluster", "version": "1.2.3"}, "format": 1}'
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        pytest.param({"galaxy.yml": "name: gpu_cluster\nversion: 0.4.0\n"}, "0.4.0", id="checkout"),
-        pytest.param({"MANIFEST.json": MANIFEST}, "1.2.3", id="installed"),
-        pytest.param(
-            {"galaxy.yml": "version: 0.4.0\n", "MANIFEST.json": MANIFEST}, "0.4.0", id="both"
-        ),
-        pytest.param(
-            {"galaxy.yml": "name: x\n", "MANIFEST.json": MANIFEST}, "1.2.3", id="not-told"
-        ),
-        pytest.param({"galaxy.yml": "a: [", "MANIFEST.json": MANIFEST}, "1.2.3", id="broken-yaml"),
-        pytest.param({"MANIFEST.json": '{"format": 1}'}, "", id="a-manifest-without-it"),
-        pytest.param({"galaxy.yml": "- version\n"}, "", id="a-list"),
-        pytest.param({"galaxy.yml": ""}, "", id="an-empty-file"),
-        pytest.param({}, "", id="neither"),
-    ],
-)
-def test_the_version_is_that_of_the_collection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: str
-) -> None:
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(preflight_report, "COLLECTION_ROOT", tmp_path)
-    assert collection_version() == expected
 
 
 def a_node(number: int, group: str) -> Host:

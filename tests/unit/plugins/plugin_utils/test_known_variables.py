@@ -11,7 +11,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.input_rules 
     Input,
     Kind,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils import known_variables
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_variables import (
+    collection_version,
     input_of_option,
     load_inputs,
     plain_value,
@@ -83,3 +85,33 @@ def test_a_value_is_looked_at_in_full() -> None:
     with pytest.raises(KeyError, match="x is undefined"):
         plain_value({"a": [Late()]})
     assert plain_value({"a": (1, {"b": 2})}) == {"a": [1, {"b": 2}]}
+
+
+MANIFEST = '{"collection_info": {"name": "gpu_cluster", "version": "1.2.3"}, "format": 1}'
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param({"galaxy.yml": "name: gpu_cluster\nversion: 0.4.0\n"}, "0.4.0", id="checkout"),
+        pytest.param({"MANIFEST.json": MANIFEST}, "1.2.3", id="installed"),
+        pytest.param(
+            {"galaxy.yml": "version: 0.4.0\n", "MANIFEST.json": MANIFEST}, "0.4.0", id="both"
+        ),
+        pytest.param(
+            {"galaxy.yml": "name: x\n", "MANIFEST.json": MANIFEST}, "1.2.3", id="not-told"
+        ),
+        pytest.param({"galaxy.yml": "a: [", "MANIFEST.json": MANIFEST}, "1.2.3", id="broken-yaml"),
+        pytest.param({"MANIFEST.json": '{"format": 1}'}, "", id="a-manifest-without-it"),
+        pytest.param({"galaxy.yml": "- version\n"}, "", id="a-list"),
+        pytest.param({"galaxy.yml": ""}, "", id="an-empty-file"),
+        pytest.param({}, "", id="neither"),
+    ],
+)
+def test_the_version_is_that_of_the_collection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(known_variables, "COLLECTION_ROOT", tmp_path)
+    assert collection_version() == expected

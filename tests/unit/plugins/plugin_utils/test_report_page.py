@@ -15,10 +15,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.preflight_fi
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_html import gib, plain
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_mesh import pack_mesh
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_page import (
-    embedded,
     render_page,
     sentence,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_skeleton import embedded
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_topology import (
     node_states,
     paths,
