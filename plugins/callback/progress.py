@@ -81,6 +81,7 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +106,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_scr
     keep_clear,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_text import (
+    NAMED,
     at,
     block,
     clock,
+    count,
     heading,
     name_hosts,
     over,
@@ -175,6 +178,8 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
         self._spoke = time.monotonic()
         #: Messages of debug that wait for the other hosts of their task.
         self._messages: dict[str, list[str]] = {}
+        #: How many hosts of a task failed in the same way.
+        self._alike: Counter[str] = Counter()
         # Forks of this process wait for this lock, so none inherits it held by the ticker.
         self._lock = self._display._lock
         self._foot: Foot | None = None
@@ -284,11 +289,16 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
             self._say(over(self._timeline.elapsed, ended), color)
 
     def _print_messages(self) -> None:
-        """Print messages of debug, each once with the hosts that gave it."""
+        """Print what a task's hosts said alike: messages of debug, failures beyond the first."""
         messages, self._messages = self._messages, {}
         for text, hosts in messages.items():
             end = f"\n{text}" if "\n" in text else f" {text}"
             self._say_at(f"  {name_hosts(hosts)}:{end}", constants.COLOR_DEBUG)
+        alike, self._alike = self._alike, Counter()
+        for how, hosts_alike in alike.items():
+            if hosts_alike > NAMED:
+                more = count(hosts_alike - NAMED, "more host")
+                self._say_at(f"  {more} {how}", constants.COLOR_ERROR)
 
     # Phases and tasks
 
@@ -392,13 +402,16 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
         )
 
     def _say_failure(self, result: Any, what: str, note: str) -> None:
-        """Say in a line that a host failed."""
+        """Say in a line that a host failed; of many that fail alike the others are counted."""
         if self._verbose:
             return
         _, task, data = _parts(result)
-        begin = f"  {self.host_label(result)} {what}{f', {note}' if note else ''}"
-        color = constants.COLOR_SKIP if note else constants.COLOR_ERROR
-        self._say_at(f"{begin}: {self._name(task)}: {first_line(failure_text(data))}", color)
+        told = f"{what}{f', {note}' if note else ''}"
+        how = f"{told}: {self._name(task)}: {first_line(failure_text(data))}"
+        self._alike[how] += 1
+        if self._alike[how] <= NAMED:
+            color = constants.COLOR_SKIP if note else constants.COLOR_ERROR
+            self._say_at(f"  {self.host_label(result)} {how}", color)
 
     def _name(self, task: Any) -> str:
         """Return the name under which a task was announced, or its own."""

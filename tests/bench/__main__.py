@@ -32,7 +32,12 @@ def lab(*words: str) -> None:
 def play(playbook: str) -> Timeline:
     """Run a playbook on the lab's nodes, showing its output, and return its timeline."""
     command = [".venv/bin/ansible-playbook", "-i", INVENTORY, playbook]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    # The timeline is read from the tasks that the default callback names.
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "default",
+    }
     lines: list[tuple[float, str]] = []
     begin = time.monotonic()
     with subprocess.Popen(

@@ -65,6 +65,7 @@ def run_playbook(runs: int, inventory: str, host: str) -> list[tuple[float, str]
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_STDOUT_CALLBACK": "default",
             "ANSIBLE_LIBRARY": f"{folder}/library",
         }
         here = f"ansible_connection=local ansible_python_interpreter={sys.executable}"

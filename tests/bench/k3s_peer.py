@@ -239,6 +239,7 @@ class Bench:
             **{name: text for name, text in os.environ.items() if not name.startswith("ANSIBLE_")},
             "HOME": str(home),
             "ANSIBLE_FORKS": FORKS,
+            "ANSIBLE_STDOUT_CALLBACK": "default",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(turn),
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "bench" / "callbacks"),
             "ANSIBLE_CALLBACKS_ENABLED": "ssh_calls",

@@ -68,7 +68,12 @@ def run(folder: Path, rate: int) -> dict[str, float]:
     path = folder / "mesh.json"
     path.write_text(json.dumps(playbook(folder, rate)), encoding="utf-8")
     command = [".venv/bin/ansible-playbook", "-i", f".lab/{LAB}/inventory.ini", str(path)]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORKS": "50"}
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_FORKS": "50",
+        "ANSIBLE_STDOUT_CALLBACK": "default",
+    }
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -15,8 +15,13 @@ from typing import Any
 
 from tests.lab.paths import ROOT
 
-#: Molecule asks for colours, whose codes would stand between a test and the words.
-PLAIN = {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+#: Molecule asks for colours, whose codes would stand between a test and the words; and tests read
+#: the lines of tasks, which the collection's own callback does not print.
+PLAIN = {
+    "ANSIBLE_FORCE_COLOR": "false",
+    "ANSIBLE_NOCOLOR": "true",
+    "ANSIBLE_STDOUT_CALLBACK": "default",
+}
 #: Seconds for a whole playbook.
 PLAY_SECONDS = 900
 #: What of a run is kept for the reader of a failed test.

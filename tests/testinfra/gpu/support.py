@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.paths import ROOT
+from tests.testinfra.playbooks import PLAIN
 from tests.testinfra.ray_cluster import Cluster
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
@@ -28,7 +29,7 @@ class Desk:
     def play(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Return how a playbook of the collection ended."""
         argv = [str(PLAYBOOK), f"--inventory={self.inventory}", *options, f"playbooks/{name}.yml"]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+        environment = {**os.environ, **PLAIN, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
         return subprocess.run(
             argv,
             cwd=ROOT,

@@ -319,6 +319,8 @@ def clean_environment() -> dict[str, str]:
         **kept,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
+        # Tests follow a run by its tasks.
+        "ANSIBLE_STDOUT_CALLBACK": "default",
         "PYTHONUNBUFFERED": "1",
     }
 

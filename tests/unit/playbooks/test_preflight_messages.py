@@ -77,6 +77,7 @@ class Desk:
                 "ANSIBLE_COLLECTIONS_PATH": str(self.repository / ".cache" / "collections"),
                 "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"),
                 "ANSIBLE_TIMEOUT": "5",
+                "RACKFORGE_PROGRESS_CACHE": str(self.folder / "progress"),
                 "ANSIBLE_NOCOLOR": "1",
                 "COLUMNS": "100",
                 "LC_ALL": "C.UTF-8",
