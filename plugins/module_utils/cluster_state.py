@@ -146,7 +146,8 @@ def _ray_reasons(ray: Optional[ClusterStatus]) -> list[Reason]:
     found = [
         Reason(node.name, node.reason or node.state, planned=node.state == "drained")
         for node in ray.nodes
-        if node.state != "alive"
+        # Of a head that is silent no node can be seen; that is said once.
+        if node.state != "alive" and not (ray.state == "down" and node.reason == ray.error)
     ]
     heads = [node.name for node in ray.nodes if node.role == "head"]
     if ray.state == "down" and heads and heads[0] not in {each.node for each in found}:

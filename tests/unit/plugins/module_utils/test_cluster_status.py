@@ -48,6 +48,14 @@ HEAD: dict[str, Any] = {
         ),
         pytest.param(
             PROBE,
+            {"unit_state": "inactive", "drained": True},
+            HEAD,
+            "drained",
+            "it was taken out of work; undrain.yml brings it back",
+            id="drained",
+        ),
+        pytest.param(
+            PROBE,
             UNIT,
             {"reachable": True, "nodes": [DEAD]},
             "not-joined",
@@ -94,7 +102,7 @@ def test_the_table_names_what_is_wrong_and_what_runs() -> None:
         node_status("node3", "worker", AWAY, {}, head),
     ]
     assert render(cluster_status("lab", "http://198.19.1.11:8265", head, nodes)) == (
-        "Cluster lab: degraded, 1 of 2 nodes alive, Ray 2.60.0\n"
+        "Ray cluster lab: degraded, 1 of 2 nodes alive, Ray 2.60.0\n"
         "Dashboard: http://198.19.1.11:8265\n"
         "\n"
         "NODE   ROLE    ADDRESS      STATE        RAY     CPU  GPU  MEMORY   RESTARTS\n"
