@@ -13,7 +13,8 @@ short_description: Show how a cluster stands
 version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
-  - Puts together what was registered for the nodes of a cluster, and prints it once as a table or as one JSON document.
+  - Puts together what was registered for the nodes of a cluster and what M(rackforge.gpu_cluster.cluster_operation) noted, and prints it
+    once as a table or as one JSON document.
 extends_documentation_fragment:
   - rackforge.gpu_cluster.attributes.read_only
 options:
@@ -90,6 +91,12 @@ options:
   file:
     description: File on the control node that the JSON document is written to as well.
     type: path
+  report:
+    description: File on the control node that a page for browsers is written to as well.
+    type: path
+  state_directory:
+    description: Directory of the cluster's record; when it is not given, C(state) beside the inventory.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -120,74 +127,38 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description:
-    - The cluster. Its C(state) is V(running) (every node is alive and offers all of its GPUs), V(degraded), V(down) (the head does not
-      answer) or V(absent) (nothing is installed).
-    - A node's C(state) is V(alive), V(not-joined), V(stopped), V(not-installed), V(unreachable) or V(unknown), and C(reason)
-      says why it is not alive.
-    - With O(servers) or O(agents) there is C(k3s) as well; without O(heads) and O(workers) only C(cluster), C(state) and C(k3s). Its
-      C(state) is
-      V(running) (every server answers, every node is ready and offers all of its GPUs), V(degraded), V(down) (no server answers) or
-      V(absent).
-    - A node's C(state) in it is V(ready), V(not-ready), V(not-joined), V(stopped), V(not-installed), V(unreachable) or V(unknown). Its
-      C(gpus) have
-      C(offered) (pods can ask for them) and C(found) (the PCI bus shows them; null where the node was not asked). C(silent) has the
-      servers that
-      did not answer, and why; C(asked) the one whose answer this is.
-    - With O(monitoring) there is C(monitoring). Its C(state) is V(running), V(degraded) (C(problems) says why), V(not-installed),
-      V(unreachable) or V(unknown); C(targets) is the number of those expected, C(firing) has the alerts that fire, the gravest first.
-    - A node's C(gpus) are null where the node was not asked. Else C(count) are those on the PCI bus, C(usable) those of them that
-      answer their driver,
-      C(offered) those that Ray offers; C(models) has the number of each model, C(text) the same in short, C(problem) why the numbers
-      differ.
+    - The document; docs/status-schema.json is its schema.
+    - C(state) is V(Initializing), V(Running), V(Updating), V(Upgrading), V(Failed) or V(Deleting), C(health) is V(healthy), V(degraded) or
+      V(failed), C(exit) the status that a run should end with. C(reasons) says why it is not healthy, C(notes) what else is worth knowing.
+    - C(running) is the operation that holds the lock, C(unfinished) the one to go on with, C(operations) has those on record.
+    - C(ray), C(k3s) and C(monitoring) are the parts, each null where the inventory has no node for it. Their C(state) is V(running),
+      V(degraded), V(down) (the head or every server is silent; not for monitoring) or V(absent) (nothing is installed).
+    - A Ray node's C(state) is V(alive), V(drained), V(not-joined), V(stopped), V(not-installed), V(unreachable) or V(unknown). Its
+      C(gpus) are null where it was not asked; else C(count) are those on the PCI bus, C(usable) those of them that answer their driver,
+      C(offered) those that Ray offers.
+    - A k3s node's C(state) is V(ready), V(not-ready), V(not-joined), V(stopped), V(not-installed), V(unreachable) or V(unknown). Its
+      C(gpus) have C(offered) (pods can ask for them) and C(found) (on the PCI bus; null where the node was not asked).
   returned: always
   type: dict
   sample:
+    schema_version: 1
     cluster: lab
-    state: running
-    dashboard: http://192.0.2.10:8265
-    ray_version: 2.60.0
-    error: ""
-    jobs: []
-    nodes:
-      - name: node1
-        role: head
-        state: alive
-        address: 192.0.2.10
-        version: 2.60.0
-        restarts: 0
-        resources: {CPU: 64.0, GPU: 2.0, memory: 270582939648.0}
-        reason: ""
-        gpus: {count: 2, usable: 2, offered: 2, models: {NVIDIA H100 80GB HBM3: 2}, text: 2 x H100, problem: ""}
-    monitoring:
-      host: node3
-      state: running
-      url: http://192.0.2.12:9090/user/
-      targets: 14
-      problems: []
-      firing: [{severity: critical, alert: GpuFailed, node: node2}]
-    k3s:
-      cluster: lab
-      state: degraded
-      api: https://192.0.2.10:6443
-      asked: node1
-      silent: {}
-      server_version: v1.33.5+k3s1
-      nodes:
-        - name: node1
-          role: server
-          state: ready
-          cordoned: false
-          address: 192.0.2.10
-          version: v1.33.5+k3s1
-          gpus: {offered: 0, found: 2, problem: "it offers 0 nvidia.com/gpu, expected 2; run verify.yml, which says why"}
-          pods_not_ready: 1
-          reason: ""
-      pods_not_ready:
-        - namespace: kube-system
-          name: nvidia-device-plugin-x7k2p
-          node: node1
-          phase: Pending
-          reason: ImagePullBackOff
-          message: Back-off pulling image
-          restarts: 0
+    state: Failed
+    health: degraded
+    exit: 4
+    reasons:
+      - {node: node2, reason: node2 could not be reached at 192.0.2.11 port 22., planned: false}
+    notes: []
+    versions:
+      - {engine: ray, wanted: 2.60.0, found: {2.60.0: [node1]}}
+message:
+  description: State, health and the reasons in a sentence, to end a run with.
+  returned: always
+  type: str
+  sample: "Cluster lab: Failed, degraded. node2: node2 could not be reached at 192.0.2.11 port 22."
+unwell:
+  description: Why each node of the run is not at work, by its name; empty for a healthy cluster.
+  returned: always
+  type: dict
+  sample: {node2: node2 could not be reached at 192.0.2.11 port 22.}
 """

@@ -47,8 +47,8 @@ def test_task_that_asks_for_a_gpu_lands_there_and_sees_one(cluster: Cluster) -> 
 
 def test_status_shows_the_gpus_by_node_and_model(desk: Desk, tmp_path: Path) -> None:
     status = desk.status(tmp_path)
-    head, worker = status["nodes"]
-    assert status["state"] == "running"
+    head, worker = status["ray"]["nodes"]
+    assert (status["state"], status["ray"]["state"]) == ("Running", "running")
     assert head["gpus"] is None
     assert worker["gpus"] == {
         "count": 2,

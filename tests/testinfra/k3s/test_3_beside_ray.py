@@ -103,5 +103,6 @@ def test_the_second_run_on_both_changes_and_restarts_nothing(
 def test_status_shows_both(inventory: Path) -> None:
     code, said = ended(start(inventory, "status.yml"))
     assert code == 0
-    assert "Cluster mol-k3s: running, 2 of 2 nodes alive" in said
+    assert "Cluster mol-k3s: Running, healthy" in said
+    assert "Ray cluster mol-k3s: running, 2 of 2 nodes alive" in said
     assert "k3s cluster mol-k3s: running, 3 of 3 nodes ready" in said

@@ -196,13 +196,16 @@ def test_reset_is_refused_while_a_job_runs_and_changes_nothing(cluster: Cluster)
 
 def test_status_shows_the_cluster_in_both_forms(cluster: Cluster, scratch: Any) -> None:
     text = cluster.play("status.yml")
-    assert "Cluster mol-lifecycle: running, 3 of 3 nodes alive, Ray 2.60.0" in text.output
+    assert "Cluster mol-lifecycle: Running, healthy" in text.output
+    assert "Ray cluster mol-lifecycle: running, 3 of 3 nodes alive, Ray 2.60.0" in text.output
     assert f"Dashboard: http://{cluster.head}:8265" in text.output
     file = scratch / "status.json"
     written = cluster.play("status.yml", "-e", "status_format=json", "-e", f"status_file={file}")
     status = json.loads(file.read_text())
     assert json.dumps(status, indent=2, sort_keys=True) in written.output
-    assert (status["state"], status["ray_version"], status["jobs"]) == ("running", "2.60.0", [])
-    assert [(node["name"], node["role"], node["state"]) for node in status["nodes"]] == [
+    assert (status["state"], status["health"], written.rc) == ("Running", "healthy", 0)
+    ray = status["ray"]
+    assert (ray["state"], ray["ray_version"], ray["jobs"]) == ("running", "2.60.0", [])
+    assert [(node["name"], node["role"], node["state"]) for node in ray["nodes"]] == [
         ("node1", "head", "alive"), ("node2", "worker", "alive"), ("node3", "worker", "alive")
     ]  # fmt: skip

@@ -41,11 +41,14 @@ def absence(cluster: Cluster) -> Absence:
 
 
 def test_status_says_which_node_is_off(absence: Absence) -> None:
-    assert "Cluster mol-lifecycle: degraded, 2 of 3 nodes alive" in absence.text.output
+    assert absence.text.rc == 4
+    assert absence.text.lost == {"node2"}
+    assert "Cluster mol-lifecycle: Failed, degraded" in absence.text.output
+    assert "Ray cluster mol-lifecycle: degraded, 2 of 3 nodes alive" in absence.text.output
     assert "  node2: node2 could not be reached at" in absence.text.output
-    states = {node["name"]: node["state"] for node in absence.status["nodes"]}
+    states = {node["name"]: node["state"] for node in absence.status["ray"]["nodes"]}
     assert states == {"node1": "alive", "node2": "unreachable", "node3": "alive"}
-    assert absence.status["state"] == "degraded"
+    assert (absence.status["state"], absence.status["health"]) == ("Failed", "degraded")
 
 
 def test_provision_goes_on_without_the_node_that_is_off(absence: Absence) -> None:
