@@ -13,6 +13,7 @@ import re
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -110,13 +111,15 @@ def run_in_terminal(
         stderr=theirs,
         env=dict(env),
         start_new_session=True,
+        # The command's own terminal: questions are put to nothing else.
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     ) as process:
         os.close(theirs)
         try:
             _follow(ours, session, time.monotonic() + seconds, process, on_screen)
         finally:
             os.close(ours)
-            if process.poll() is None and time.monotonic() > seconds:
+            if sys.exc_info()[0]:
                 process.kill()
         session.rc = process.wait(timeout=30)
     return session
