@@ -180,6 +180,10 @@ bench-gpu: setup ## Time gpu_info beside an empty module, and the parsers
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.gpu_info
 
 # Beside nmap where it is installed. Figures are printed; nothing is decided by them.
+.PHONY: bench-callback
+bench-callback: setup ## Time the callback of progress beside Ansible's default callback
+	@.venv/bin/python -m tests.bench.callback
+
 .PHONY: bench-k3s
 bench-k3s: setup ## Time provisioning k3s beside k3s-ansible (PEER=checkout INSTALL=install.sh ANSIBLE=ansible-playbook)
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.k3s_peer --peer $(PEER) --install-script $(INSTALL) \

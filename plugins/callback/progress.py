@@ -77,11 +77,13 @@ example: |
   interval = 60
 """
 
+import atexit
 import os
 import shutil
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_tex
     block,
     clock,
     count,
+    cut,
     heading,
     name_hosts,
     over,
@@ -126,6 +129,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_tim
 _DEBUG = add_internal_fqcns(("debug",))
 #: What of the terminal's height stays for what was printed before.
 _ROWS_ABOVE = 4
+#: Letters of an item's label: some items are whole mappings.
+_LABEL = 40
 #: Methods of the display that print or ask.
 _PRINTING = ("display", "prompt", "prompt_until")
 #: Runs with one of these do not do what a whole run does.
@@ -137,6 +142,12 @@ def _parts(result: Any) -> tuple[str, Any, Any]:
     if hasattr(result, "result"):
         return result.host.get_name(), result.task, result.result
     return result._host.get_name(), result._task, result._result
+
+
+def _flush() -> None:
+    """Let a reader of stdout have what was said; one that is gone (``| head``) is no failure."""
+    with suppress(OSError):
+        sys.stdout.flush()
 
 
 def _is_partial() -> bool:
@@ -206,6 +217,8 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
             self._foot = Foot(sys.stdout, lambda: shutil.get_terminal_size().columns)
             keep_clear(self._display, _PRINTING, self._lock, self._foot)
             self._ticker = Ticker(refresh, self._draw)
+            # Also a run that is interrupted leaves no block behind.
+            atexit.register(self._stop_drawing, os.getpid())
         else:
             self._ticker = Ticker(min(1.0, self.get_option("interval") or 1.0), self._remind)
         self._ticker.start()
@@ -228,6 +241,13 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
         took = clock(self._timeline.elapsed)
         self._display.display(f"\n{self._playbook.name} took {took}.")
 
+    def _stop_drawing(self, owner: int) -> None:
+        """Take the block away for good; forks of this process have none."""
+        if os.getpid() == owner and self._foot and self._ticker:
+            self._ticker.stop()
+            with self._lock, suppress(OSError):
+                self._foot.clear()
+
     @property
     def _history(self) -> Path:
         """Where the times of this playbook on this inventory are kept."""
@@ -241,7 +261,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
     def _say(self, line: str, color: str | None = None) -> None:
         """Print a line of progress now: Ansible buffers stdout where it is no terminal."""
         self._display.display(line, color=color)
-        sys.stdout.flush()
+        _flush()
         self._spoke = time.monotonic()
 
     def _say_at(self, text: str, color: str | None = None) -> None:
@@ -267,7 +287,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
             if view and interval > 0 and time.monotonic() - self._spoke >= interval:
                 for line in still(view):
                     self._say(line)
-            sys.stdout.flush()
+            _flush()
 
     def _print_heading(self) -> None:
         """Print the heading of a phase once it turns out to have hosts."""
@@ -398,7 +418,16 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
         phase, place = self._timeline.phase, task.get_path() or ""
         text = failure_text(data)
         self._failures.append(
-            Failure(host, phase, self._name(task), text, place, seconds, unreachable)
+            Failure(
+                host,
+                phase,
+                self._name(task),
+                text,
+                place,
+                seconds,
+                unreachable,
+                for_all=bool(task.run_once),
+            )
         )
 
     def _say_failure(self, result: Any, what: str, note: str) -> None:
@@ -435,7 +464,8 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
         """Tell the timeline which item of a loop has ended on a host."""
         host, _, data = _parts(result)
         with self._lock:
-            self._timeline.host_at(host, f"after {self._get_item_label(data)}")
+            label = cut(first_line(str(self._get_item_label(data))), _LABEL)
+            self._timeline.host_at(host, f"after {label}")
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         """Hear of an item of a loop."""

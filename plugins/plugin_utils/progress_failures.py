@@ -18,7 +18,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_tex
 )
 
 #: What a message of this collection ends with names one of these.
-_COMMAND = re.compile(r"\bansible(-\w+)?\s+-|\bansible-playbook\b")
+_COMMAND = re.compile(r"\bansible(-\w+)?\s+-|\bansible-playbook\b|\bsame command again\b")
 #: Options that a run for the failed hosts alone must not repeat.
 _LIMITS = ("-l", "--limit", "--start-at-task")
 _EXTRA = ("-e", "--extra-vars")
@@ -40,6 +40,8 @@ class Failure:
     place: str = ""
     seconds: float = 0.0
     unreachable: bool = False
+    #: It ran once for all hosts, so nothing is learnt by running it for this host alone.
+    for_all: bool = False
 
 
 def _text(value: Any) -> str:
@@ -120,12 +122,16 @@ def _extra(value: str) -> str:
 
 
 def command_again(arguments: Sequence[str], hosts: Sequence[str]) -> str:
-    """Return the command that runs a playbook again for some hosts, and shows results."""
+    """Return the command that runs a playbook again and shows results.
+
+    It is for some hosts; without any it is for those that it was for.
+    """
+    limits = _LIMITS if hosts else ()
     words, rest = ["ansible-playbook"], list(arguments)
     while rest:
         word = rest.pop(0)
         name, equals, value = word.partition("=")
-        if word in _LIMITS or (name in _LIMITS and equals):
+        if word in limits or (name in limits and equals):
             rest = rest if equals else rest[1:]
         elif word in _EXTRA and rest:
             words += [word, _extra(rest.pop(0))]
@@ -133,7 +139,8 @@ def command_again(arguments: Sequence[str], hosts: Sequence[str]) -> str:
             words += ["-e", _extra(value)]
         elif not _LOUD.fullmatch(word):
             words.append(shlex.quote(word))
-    return " ".join([*words, "--limit", shlex.quote(",".join(hosts)), "-v"])
+    words += ["--limit", shlex.quote(",".join(hosts))] if hosts else []
+    return " ".join([*words, "-v"])
 
 
 def _same(failures: Sequence[Failure]) -> list[tuple[Failure, list[Failure]]]:
@@ -162,5 +169,6 @@ def render_failures(failures: Sequence[Failure], arguments: Sequence[str]) -> li
         lines += [f"  at:    {first.place}"] if first.place else []
         lines += ["", *(f"  {line}".rstrip() for line in first.text.splitlines())]
         if not _COMMAND.search(first.text):
-            lines += ["", "  See it again with:", f"  {command_again(arguments, names)}"]
+            command = command_again(arguments, [] if first.for_all else names)
+            lines += ["", "  See it again with:", f"  {command}"]
     return lines

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, TextIO
 
 #: To the first column of the line N above, and clear everything from there on.
@@ -91,5 +91,7 @@ class Ticker:
         self._over.set()
 
     def _run(self) -> None:
-        while not self._over.wait(self._seconds):
-            self._tick()
+        # A terminal that is gone has nothing to be drawn on.
+        with suppress(OSError):
+            while not self._over.wait(self._seconds):
+                self._tick()

@@ -19,7 +19,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_PIECE = re.compile(r"\x1b\[(\d*)([A-Za-z])|\x1b\[[\d;]*m|([\r\n])|([^\x1b\r\n]+)")
+#: Ansible's question ends with a code that it begins twice: the first beginning says nothing.
+_PIECE = re.compile(
+    r"\x1b\[(?=[\r\x1b])|\x1b\[(\d*)([A-Za-z])|\x1b\[[\d;]*m|([\r\n])|([^\x1b\r\n]+)"
+)
 
 
 @dataclass
@@ -57,6 +60,8 @@ class Terminal:
             self.row -= number
         elif letter == "J":
             self.rows[self.row :] = [self.rows[self.row][: self.column]]
+        elif letter == "K":
+            self.rows[self.row] = self.rows[self.row][: self.column]
         else:
             raise AssertionError(f"no such code: {letter}")
 

@@ -123,6 +123,11 @@ def test_the_command_again_is_for_the_hosts_that_failed(
     assert command == f"ansible-playbook {expected} --limit n1,n2 -v"
 
 
+def test_what_ran_once_for_all_hosts_is_seen_again_with_all_of_them() -> None:
+    lines = render_failures([failure("n1", "Bad.", for_all=True)], ["--limit", "n1,n2", "p.yml"])
+    assert lines[-1] == "  ansible-playbook --limit n1,n2 p.yml -v"
+
+
 def test_a_failure_stands_in_full_with_the_next_command() -> None:
     one = failure("n1", "Saw nothing.\n  Expected more.", place="install.yml:12", seconds=42.0)
     assert render_failures([one], ARGUMENTS) == [
@@ -147,6 +152,7 @@ def test_a_failure_stands_in_full_with_the_next_command() -> None:
     [
         pytest.param("Try: ansible -i inv.ini -m ping n1", id="ansible"),
         pytest.param("Then: ansible-playbook -i inv.ini provision.yml", id="ansible-playbook"),
+        pytest.param("Mend it, then run the same command again.", id="the-same-command"),
     ],
 )
 def test_a_message_that_names_a_command_keeps_the_last_word(text: str) -> None:
