@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -102,6 +102,13 @@ def missing_addresses(nodes: Iterable[RayNode], wanted: Iterable[str]) -> list[s
     """Return those of ``wanted`` that no ALIVE node has, in their order."""
     alive = {node.address for node in nodes if node.state == ALIVE}
     return [address for address in wanted if address not in alive]
+
+
+def other_addresses(nodes: Iterable[RayNode], only: Sequence[str]) -> list[str]:
+    """Return the addresses that are ALIVE and not in ``only``, none where that is empty."""
+    if not only:
+        return []
+    return sorted({node.address for node in nodes if node.state == ALIVE} - set(only))
 
 
 def unfinished(jobs: Iterable[RayJob]) -> list[RayJob]:

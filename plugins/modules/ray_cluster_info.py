@@ -16,6 +16,7 @@ description:
   - Asks the dashboard API for version, nodes and jobs. Run it on the head, where the token lies.
   - With O(wait_for) it waits, a bounded time, until a node with each of these addresses is ALIVE. Nodes that do not come are
     returned in RV(missing); the module does not fail because of them.
+  - With O(only) it waits in the same way until no other node is ALIVE. Those that stay are returned in RV(others).
 extends_documentation_fragment:
   - rackforge.gpu_cluster.attributes.read_only
 options:
@@ -31,8 +32,13 @@ options:
     type: list
     elements: str
     default: []
+  only:
+    description: Node addresses that may be ALIVE; empty when any may.
+    type: list
+    elements: str
+    default: []
   timeout:
-    description: Seconds to wait for the API to answer and for O(wait_for).
+    description: Seconds to wait for the API to answer, for O(wait_for) and for O(only).
     type: int
     default: 10
 """
@@ -88,6 +94,12 @@ missing:
   type: list
   elements: str
   sample: []
+others:
+  description: Addresses that are ALIVE and not among O(only).
+  returned: always
+  type: list
+  elements: str
+  sample: []
 waited_seconds:
   description: How long the module waited.
   returned: always
@@ -107,6 +119,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_cluster 
     RayAnswerError,
     as_data,
     missing_addresses,
+    other_addresses,
     parse_jobs,
     parse_nodes,
     parse_version,
@@ -136,7 +149,7 @@ class Head:
         except ValueError as error:
             raise RayAnswerError(f"{path}: saw no JSON, is this a Ray dashboard?") from error
 
-    def look(self, wanted: list[str]) -> dict[str, Any]:
+    def look(self, wanted: list[str], only: list[str]) -> dict[str, Any]:
         """Return everything this module tells about the cluster."""
         version = parse_version(self.get("/api/version"))
         nodes = parse_nodes(self.get("/api/v0/nodes?detail=true&limit=10000"))
@@ -149,6 +162,7 @@ class Head:
             "jobs": as_data(jobs),
             "unfinished_jobs": as_data(unfinished(jobs)),
             "missing": missing_addresses(nodes, wanted),
+            "others": other_addresses(nodes, only),
         }
 
 
@@ -163,20 +177,23 @@ def explain(error: Exception) -> str:
 
 def silent(why: str, wanted: list[str]) -> dict[str, Any]:
     """Return what can be said of a cluster whose head does not answer."""
-    empty: dict[str, Any] = {"version": "", "nodes": [], "jobs": [], "unfinished_jobs": []}
+    empty: dict[str, Any] = {
+        "version": "", "nodes": [], "jobs": [], "unfinished_jobs": [], "others": []
+    }  # fmt: skip
     return {"reachable": False, "error": why, "missing": wanted, **empty}
 
 
-def watch(head: Head, wanted: list[str], timeout: float) -> dict[str, Any]:
-    """Return the first look that misses nothing, or the last one before the time is over."""
+def watch(head: Head, wanted: list[str], only: list[str], timeout: float) -> dict[str, Any]:
+    """Return the first look that misses nothing and has nothing else, or the last one before the time is over."""
     started = time.monotonic()
     while True:
         try:
-            seen = head.look(wanted)
+            seen = head.look(wanted, only)
         except (OSError, ValueError, http.client.HTTPException) as error:
             seen = silent(explain(error), wanted)
         waited = time.monotonic() - started
-        if (seen["reachable"] and not seen["missing"]) or waited >= timeout:
+        settled = seen["reachable"] and not seen["missing"] and not seen["others"]
+        if settled or waited >= timeout:
             return {**seen, "waited_seconds": round(waited, 1)}
         time.sleep(POLL_SECONDS)
 
@@ -188,6 +205,7 @@ def main() -> None:
             "address": {"type": "str", "required": True},
             "token_file": {"type": "path", "no_log": False},
             "wait_for": {"type": "list", "elements": "str", "default": []},
+            "only": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
@@ -203,7 +221,8 @@ def main() -> None:
                 changed=False, **silent(why, module.params["wait_for"]), waited_seconds=0.0
             )
     head = Head(module.params["address"], token)
-    result = watch(head, module.params["wait_for"], module.params["timeout"])
+    params = module.params
+    result = watch(head, params["wait_for"], params["only"], params["timeout"])
     module.exit_json(changed=False, **result)
 
 
