@@ -13,7 +13,8 @@ version_added: 0.1.0
 author: rackforge contributors (@rackforge)
 description:
   - Reads what the collection's roles register where something holds from the next boot on only. These are kernel arguments and SELinux's mode
-    (os_base), and the drivers (nvidia, rocm).
+    (os_base), the drivers (nvidia, rocm), and packages that an upgrade has brought
+    (os_base).
 positional: _input
 options:
   _input:

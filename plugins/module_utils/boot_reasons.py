@@ -15,6 +15,7 @@ REGISTERED: tuple[tuple[str, str], ...] = (
     ("__os_base_selinux_mode", "SELinux's mode"),
     ("__nvidia_boot", "NVIDIA's driver"),
     ("__rocm_boot", "AMD's driver"),
+    ("__os_base_offer", "packages"),
 )
 
 

@@ -64,6 +64,10 @@ class Apt:
         present = installed_dpkg(out)
         return [name for name in names if name not in present]
 
+    def refresh(self) -> None:
+        """Fetch the index."""
+        self._update()
+
     def outdated(self, names: list[str], check: bool) -> list[str]:
         """Return the packages of which there is a newer version; check mode fetches no index."""
         if not check:
@@ -146,6 +150,10 @@ class Dnf:
         """Return the packages that are not installed, under this or another package's name."""
         query = ["rpm", "--query", "--whatprovides"]
         return [name for name in names if self._command.run([*query, name]).rc != 0]
+
+    def refresh(self) -> None:
+        """Fetch the index."""
+        self._command.need(["dnf", "--quiet", "--refresh", "makecache"])
 
     def outdated(self, names: list[str], check: bool) -> list[str]:
         """Return the packages of which there is a newer version."""

@@ -58,6 +58,11 @@ survives_restart:
   returned: success
   type: bool
   sample: false
+live_restore:
+  description: Whether the running engine keeps containers running over its own restart.
+  returned: success
+  type: bool
+  sample: true
 volumes:
   description: Names of volumes that were given a name.
   returned: success
@@ -82,7 +87,14 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger impor
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ledger_store import Store
 
 POLL_SECONDS = 1.0
-NOTHING: dict[str, Any] = {"version": None, "containers": [], "running": [], "volumes": []}
+NOTHING: dict[str, Any] = {
+    "version": None,
+    "containers": [],
+    "running": [],
+    "volumes": [],
+    "live_restore": False,
+    "survives_restart": False,
+}
 
 
 def contents(command: Command) -> dict[str, list[str]]:
@@ -111,10 +123,10 @@ def old_settings() -> dict[str, Any]:
         return {}
 
 
-def survives_restart(command: Command) -> bool:
-    """Return whether containers live through a restart with the old settings."""
+def has_live_restore(command: Command) -> bool:
+    """Return whether the running engine has live-restore on."""
     out = command.run(["docker", "info", "--format", "{{json .LiveRestoreEnabled}}"]).out.strip()
-    return out == json.dumps(True) and old_settings().get("live-restore") is True
+    return out == json.dumps(True)
 
 
 def main() -> None:
@@ -129,7 +141,7 @@ def main() -> None:
     command, timeout = Command(module), module.params["timeout"]
     if not command.find("docker"):
         if not module.params["required"]:
-            module.exit_json(changed=False, survives_restart=False, **NOTHING)
+            module.exit_json(changed=False, **NOTHING)
         module.fail_json(
             msg="This node has no docker command. Let provision.yml install Docker Engine "
             "(install_docker=true), install it yourself, or use ray_runtime=venv, which needs none"
@@ -138,10 +150,12 @@ def main() -> None:
     while True:
         result = command.run(["docker", "version", "--format", "{{.Server.Version}}"])
         if result.rc == 0:
+            live_restore = has_live_restore(command)
             module.exit_json(
                 changed=False,
                 version=result.out.strip(),
-                survives_restart=survives_restart(command),
+                live_restore=live_restore,
+                survives_restart=live_restore and old_settings().get("live-restore") is True,
                 **contents(command),
             )
         if time.monotonic() - started >= timeout:

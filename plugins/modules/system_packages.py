@@ -156,20 +156,27 @@ class Installation:
         self._command = command
         self._manager = manager
 
-    def run(self, missing: list[str], differing: dict[str, Optional[str]]) -> None:
-        """Write the files and install what is missing; raise CommandError after taking it back."""
+    def run(self, missing: list[str], differing: dict[str, Optional[str]]) -> list[str]:
+        """Write the files and install what is missing, and newer versions where they are wanted.
+
+        The names of these are returned. CommandError is raised after taking everything back.
+        """
         params = self._module.params
+        outdated: list[str] = []
         try:
             for path in differing:
                 place_text(self._module, path, params["files"][path])
-            if missing:
-                self._install(missing, stale=bool(differing))
+            # Only now, since the files may name another release.
+            outdated = newer(self._module, self._manager, missing)
+            if missing or outdated:
+                self._install([*missing, *outdated], stale=bool(differing))
         except (CommandError, OSError) as error:
             for path, text in differing.items():
                 place_text(self._module, path, text)
             for path in params["remove_on_failure"]:
                 place_text(self._module, path, None)
             raise CommandError(str(error)) from error
+        return outdated
 
     def _install(self, missing: list[str], stale: bool) -> None:
         units = self._module.params["hold_units"]
@@ -226,8 +233,7 @@ def newer(module: AnsibleModule, manager: Manager, missing: list[str]) -> list[s
     try:
         return manager.outdated(names, module.check_mode)
     except CommandError as error:
-        module.fail_json(msg=f"Could not look for newer versions of {', '.join(names)}: {error}")
-        return []
+        raise CommandError(f"could not look for newer versions: {error}") from error
 
 
 def main() -> None:
@@ -243,16 +249,18 @@ def main() -> None:
             msg="This node has neither apt-get nor dnf; see the README's support table"
         )
     missing = manager.missing(params["names"])
-    outdated = newer(module, manager, missing)
+    outdated: list[str] = []
     present = {path: read(path) for path in params["files"]}
     differing = {path: text for path, text in present.items() if text != params["files"][path]}
     needs_source = bool(missing and params["source_dir"] and not params["source_file"])
-    if not module.check_mode and not needs_source:
-        try:
-            Installation(module, command, manager).run([*missing, *outdated], differing)
-        except CommandError as error:
-            names = ", ".join([*missing, *outdated])
-            module.fail_json(msg=f"Could not install {names}: {error}")
+    try:
+        if module.check_mode:
+            outdated = newer(module, manager, missing)
+        elif not needs_source:
+            outdated = Installation(module, command, manager).run(missing, differing)
+    except CommandError as error:
+        names = ", ".join(missing or params["names"])
+        module.fail_json(msg=f"Could not install {names}: {error}")
     diff = [
         {
             "before_header": path,

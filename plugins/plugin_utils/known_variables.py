@@ -322,6 +322,34 @@ PLAYBOOK_INPUTS = (
     Input("status_file", meaning="File on the control node for status.yml's JSON document."),
     Input("status_format", choices=("text", "json"), meaning="What status.yml prints."),
     Input("status_report", meaning="File on the control node for status.yml's page."),
+    Input(
+        "upgrade_batch",
+        meaning="How many nodes upgrade_nodes.yml upgrades at a time, as a number or a "
+        "percentage; 1 when not set. k3s servers and the Ray head are always alone.",
+    ),
+    Input(
+        "upgrade_force",
+        Kind.BOOLEAN,
+        meaning="Whether an upgrade ends programs that use a GPU; false when not set.",
+    ),
+    Input(
+        "upgrade_packages",
+        Kind.BOOLEAN,
+        meaning="Whether an upgrade brings packages of the system too; false when not set. Those "
+        "that are held stay. os_base_upgrade_packages=security limits it.",
+    ),
+    Input(
+        "upgrade_reboot",
+        choices=("needed", "always"),
+        meaning="Whether upgrade_nodes.yml boots each node that it changes, or only those where "
+        "something holds from the next boot on; needed when not set.",
+    ),
+    Input(
+        "upgrade_rollback",
+        Kind.BOOLEAN,
+        meaning="Whether an upgrade may bring an older version than the one that is there; false "
+        "when not set.",
+    ),
 )
 
 _KINDS = {

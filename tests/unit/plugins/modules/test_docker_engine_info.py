@@ -26,6 +26,7 @@ def test_an_engine_that_starts_slowly_is_waited_for(node: Node) -> None:
         "version": "28.2.2",
         "containers": ["ray", "mine"],
         "running": ["ray"],
+        "live_restore": True,
         "survives_restart": False,
         "volumes": ["data"],
         "invocation": {"module_args": {"timeout": 60, "required": True}},
