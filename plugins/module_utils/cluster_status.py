@@ -156,14 +156,20 @@ def _state(
         return "unknown", str(unit.get("msg") or "the node's unit could not be read")
     if unit_state == "missing":
         return "not-installed", "run provision.yml"
-    if unit.get("drained"):
-        return "drained", "it was taken out of work; undrain.yml brings it back"
+    if unit_state == "drained":
+        return "drained", _drained(unit.get("drained") or {})
     if unit_state != "active":
         return "stopped", f"ray.service is {unit_state}; see 'journalctl --unit ray.service' there"
     if not alive:
         unseen = "ray.service runs, but the head does not see the node"
         return "not-joined", str(head.get("error") or unseen)
     return "alive", ""
+
+
+def _drained(mark: Mapping[str, Any]) -> str:
+    """Return since when a node is drained, why, and how it comes back."""
+    words = [f"since {mark['since']}" if mark.get("since") else "", str(mark.get("reason") or "")]
+    return f"drained {': '.join(word for word in words if word)}; undrain.yml brings it back"
 
 
 def cluster_status(

@@ -20,6 +20,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_cluster 
 LABELS_NOTE = "rackforge.io/labels"
 TAINTS_NOTE = "rackforge.io/taints"
 CORDON_NOTE = "rackforge.io/cordoned"
+#: What the note says of a node that is to stay cordoned until its owner brings it back.
+STAYS = "drained"
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _TAINT = re.compile(r"^(?P<key>[^=:]+)(?:=(?P<value>[^=:]*))?:(?P<effect>[A-Za-z]+)$")
@@ -93,7 +95,7 @@ def plan_present(
     """
     labels, label_note = _plan_labels(node, wanted.labels)
     taints, taint_note = _plan_taints(node, wanted.taints)
-    ours = node.annotations.get(CORDON_NOTE) is not None
+    ours = node.annotations.get(CORDON_NOTE) not in (None, STAYS)
     notes: dict[str, Optional[str]] = {**label_note, **taint_note}
     spec: dict[str, Any] = {}
     if taints is not None:
@@ -196,9 +198,24 @@ def _load(text: Optional[str]) -> Any:
         return None
 
 
-def cordon_patch() -> dict[str, Any]:
-    """Return the patch that keeps new pods away from a node and says that we did it."""
-    return {"metadata": {"annotations": {CORDON_NOTE: "true"}}, "spec": {"unschedulable": True}}
+def cordon_patch(stays: bool = False) -> dict[str, Any]:
+    """Return the patch that keeps new pods away from a node and says that we did it.
+
+    With ``stays`` only its owner's word brings the node back, not the next run.
+    """
+    note = STAYS if stays else "true"
+    return {"metadata": {"annotations": {CORDON_NOTE: note}}, "spec": {"unschedulable": True}}
+
+
+def is_closed(node: ClusterNode, stays: bool) -> bool:
+    """Return whether pods are kept away for as long as is wanted, by us or by the owner."""
+    settled = not stays or node.annotations.get(CORDON_NOTE) in (None, STAYS)
+    return node.unschedulable and settled
+
+
+def is_our_cordon(node: ClusterNode) -> bool:
+    """Return whether it was this collection that keeps pods away."""
+    return node.annotations.get(CORDON_NOTE) is not None
 
 
 def uncordon_patch() -> dict[str, Any]:

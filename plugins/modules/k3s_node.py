@@ -21,6 +21,7 @@ description:
   - V(drained) keeps new pods away from the node and evicts those that run there, except those of DaemonSets. Data in emptyDir volumes
     is lost,
     as it is whenever a pod moves. When pods cannot be evicted in time the module fails and names them, and the node takes pods again.
+  - V(undrained) lets pods onto a node that this module had cordoned, also one that was to stay so.
   - V(absent) drains the node if it is Ready, deletes it with the secret of its node password, and waits until it is gone. Without the
     secret a machine
     that was installed anew may join under the same name.
@@ -38,7 +39,7 @@ options:
   state:
     description: What the nodes become.
     type: str
-    choices: [present, drained, absent]
+    choices: [present, drained, undrained, absent]
     default: present
   nodes:
     description: The nodes that are V(present), with their labels and taints.
@@ -58,7 +59,7 @@ options:
         type: list
         elements: str
   name:
-    description: The node that is V(drained) or V(absent).
+    description: The node that is V(drained), V(undrained) or V(absent).
     type: str
   new_version:
     description:
@@ -75,6 +76,10 @@ options:
     default: true
   force:
     description: Whether a drain also deletes pods that no controller makes again.
+    type: bool
+    default: false
+  stays:
+    description: Whether a drained node stays so until it is V(undrained). Otherwise the next call with V(present) lets pods come again.
     type: bool
     default: false
   timeout:
@@ -128,7 +133,7 @@ upgrade_needed:
   sample: true
 running_version:
   description: The version that the node runs, empty where there is no such node.
-  returned: when O(state) is V(drained) or V(absent)
+  returned: when O(state) is V(drained), V(undrained) or V(absent)
   type: str
   sample: v1.33.5+k3s1
 """
@@ -136,6 +141,7 @@ running_version:
 import json
 import os
 import time
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
@@ -156,6 +162,8 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_members 
     NodeChange,
     WantedNode,
     cordon_patch,
+    is_closed,
+    is_our_cordon,
     plan_present,
     uncordon_patch,
 )
@@ -182,11 +190,12 @@ def new_node(name: str) -> NodeChange:
 class Members:
     """The nodes of one cluster."""
 
-    def __init__(self, kubectl: Kubectl, check: bool, timeout: int, force: bool) -> None:
+    def __init__(self, kubectl: Kubectl, check: bool, params: Mapping[str, Any]) -> None:
         self._kubectl = kubectl
         self._check = check
-        self._timeout = timeout
-        self._force = force
+        self._timeout = params["timeout"]
+        self._force = params["force"]
+        self._stays = params["stays"]
         self.other_labels: list[str] = []
 
     def present(self, wanted: list[WantedNode]) -> list[NodeChange]:
@@ -245,13 +254,13 @@ class Members:
 
     def drained(self, node: ClusterNode) -> bool:
         """Return whether anything had to be done; the node is cordoned and empty then."""
-        pods = self.pods(node.name)
-        if node.unschedulable and not pods:
+        closed = is_closed(node, self._stays)
+        if closed and not self.pods(node.name):
             return False
         if self._check:
             return True
-        if not node.unschedulable:
-            self._patch(node.name, cordon_patch())
+        if not closed:
+            self._patch(node.name, cordon_patch(self._stays))
         try:
             self._drain(node.name)
         except KubectlError:
@@ -259,6 +268,14 @@ class Members:
             if not node.unschedulable:
                 self._patch(node.name, uncordon_patch())
             raise
+        return True
+
+    def undrained(self, node: ClusterNode) -> bool:
+        """Return whether the node was closed by this collection; pods may come again then."""
+        if not is_our_cordon(node):
+            return False
+        if not self._check:
+            self._patch(node.name, uncordon_patch())
         return True
 
     def _drain(self, name: str) -> None:
@@ -329,7 +346,7 @@ def run_present(module: AnsibleModule, members: Members) -> dict[str, Any]:
 
 
 def run_leaving(module: AnsibleModule, members: Members, kubectl: Kubectl) -> dict[str, Any]:
-    """Return the module's answer for O(state=drained) and O(state=absent)."""
+    """Return the module's answer for one node: drained, undrained or absent."""
     params, name = module.params, module.params["name"]
     nodes = parse_nodes(kubectl.get("nodes"))
     node = next((each for each in nodes if each.name == name), None)
@@ -340,6 +357,9 @@ def run_leaving(module: AnsibleModule, members: Members, kubectl: Kubectl) -> di
     elif node is None:
         known = ", ".join(each.name for each in nodes) or "none"
         raise KubectlError(f"the cluster has no node {name}, it has {known}; run provision.yml")
+    elif params["state"] == "undrained":
+        changed = members.undrained(node)
+        after = {"unschedulable": False} if changed else {}
     else:
         wanted = params["new_version"]
         # In check mode the nodes before this one have not really gone ahead.
@@ -360,7 +380,7 @@ def main() -> None:
         argument_spec={
             "state": {
                 "type": "str",
-                "choices": ["present", "drained", "absent"],
+                "choices": ["present", "drained", "undrained", "absent"],
                 "default": "present",
             },
             "nodes": {
@@ -377,15 +397,16 @@ def main() -> None:
             "new_version": {"type": "str"},
             "drain": {"type": "bool", "default": True},
             "force": {"type": "bool", "default": False},
+            "stays": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 300},
             "kubeconfig": {"type": "path", "default": KUBECONFIG},
         },
-        required_if=[("state", "drained", ("name",)), ("state", "absent", ("name",))],
+        required_if=[("state", state, ("name",)) for state in ("drained", "undrained", "absent")],
         supports_check_mode=True,
     )
     params = module.params
     kubectl = Kubectl(Command(module), params["kubeconfig"])
-    members = Members(kubectl, module.check_mode, params["timeout"], params["force"])
+    members = Members(kubectl, module.check_mode, params)
     try:
         if params["state"] == "present":
             result = run_present(module, members)

@@ -27,6 +27,11 @@ options:
   token_file:
     description: File on the node with the cluster's token; leave it out where authentication is off.
     type: path
+  running_token_file:
+    description:
+      - The token that the running Ray was started with. Where the file exists it is used in place of O(token_file), which may hold a new one
+        that Ray gets with its next start.
+    type: path
   wait_for:
     description: Node addresses that must be ALIVE.
     type: list
@@ -109,6 +114,7 @@ waited_seconds:
 
 import http.client
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -204,6 +210,7 @@ def main() -> None:
         argument_spec={
             "address": {"type": "str", "required": True},
             "token_file": {"type": "path", "no_log": False},
+            "running_token_file": {"type": "path", "no_log": False},
             "wait_for": {"type": "list", "elements": "str", "default": []},
             "only": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 10},
@@ -211,7 +218,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     token, path = "", module.params["token_file"]
+    running = module.params["running_token_file"]
     if path:
+        path = running if running and os.path.exists(running) else path
         try:
             with open(path, encoding="utf-8") as file:
                 token = file.read().strip()

@@ -75,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 unit_state:
-  description: State of C(ray.service), V(missing) where there is none.
+  description: State of C(ray.service), V(missing) where there is none, V(drained) where it is stopped because the node is drained.
   returned: always
   type: str
   sample: active
@@ -84,6 +84,11 @@ restarts:
   returned: always
   type: int
   sample: 0
+drained:
+  description: Since when the node is drained, why and by whom, null for a node in service. A drain that has not ended yet counts.
+  returned: always
+  type: dict
+  sample: {since: "2026-11-23T06:55:00Z", reason: maintenance, by: ops}
 version:
   description: Version of the running Ray; null when none runs.
   returned: always
@@ -99,11 +104,16 @@ address:
 import glob
 import os
 import time
+from dataclasses import asdict
 from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_cluster import judge_node
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_drain import (
+    MARK,
+    parse_mark,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_gpu_view import (
     GPU_SCRIPT,
     RayGpuView,
@@ -117,6 +127,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_process 
     raylet_package_dir,
     version_in,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import read_text
 
 UNIT = "ray.service"
 PROC = "/proc"
@@ -136,7 +147,11 @@ def read_unit(command: Command) -> dict[str, Any]:
     state = lines.get("ActiveState", "unknown") if loaded else "missing"
     if lines.get("SubState") == "auto-restart":
         state = "restarting"
-    return {"unit_state": state, "restarts": int(lines.get("NRestarts") or 0)}
+    mark = parse_mark(read_text(MARK))
+    if mark and state == "inactive":
+        state = "drained"
+    restarts = int(lines.get("NRestarts") or 0)
+    return {"unit_state": state, "restarts": restarts, "drained": asdict(mark) if mark else None}
 
 
 def read_process(address: Optional[str]) -> dict[str, Optional[str]]:

@@ -53,6 +53,11 @@ options:
     description: Whether an earlier task of this play has changed one of O(reload_files); lets check mode predict the reload.
     type: bool
     default: false
+  stopped_by:
+    description:
+      - A file which says that the unit is to stay stopped. While it lies there the unit is enabled, and neither started nor restarted.
+      - The unit itself needs C(ConditionPathExists=!) with the path, so that a boot does not start it either.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -75,7 +80,14 @@ done:
   type: list
   elements: str
   sample: [enabled, started]
+is_stopped:
+  description: Whether O(stopped_by) keeps the unit from running.
+  returned: success
+  type: bool
+  sample: false
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import (
@@ -115,6 +127,7 @@ def main() -> None:
             "changed_inputs": {"type": "bool", "default": False},
             "reload_files": {"type": "list", "elements": "path", "default": []},
             "changed_reload_inputs": {"type": "bool", "default": False},
+            "stopped_by": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -122,7 +135,10 @@ def main() -> None:
     try:
         seen = read_unit(command, name)
         reload = Reload(youngest(params["reload_files"]), params["changed_reload_inputs"])
+        is_stopped = bool(params["stopped_by"]) and os.path.exists(params["stopped_by"])
         steps = plan_unit(seen, youngest(params["files"]), params["changed_inputs"], reload)
+        if is_stopped:
+            steps = [step for step in steps if step == "enabled"]
         if not module.check_mode:
             apply(command, name, steps, seen.needs_reload)
     except CommandError as error:
@@ -135,7 +151,7 @@ def main() -> None:
         if steps
         else f"{name}: {seen.file_state}, {seen.active_state}\n",
     }
-    module.exit_json(changed=bool(steps), done=steps, diff=diff)
+    module.exit_json(changed=bool(steps), done=steps, is_stopped=is_stopped, diff=diff)
 
 
 if __name__ == "__main__":

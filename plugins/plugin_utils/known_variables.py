@@ -249,6 +249,11 @@ PLAYBOOK_INPUTS = (
         "cluster_subnet, else the one with the default route.",
     ),
     Input(
+        "node",
+        meaning="Names in the inventory, one or several with commas, that drain.yml takes out of "
+        "service and undrain.yml brings back.",
+    ),
+    Input(
         "preflight_bandwidth",
         Kind.BOOLEAN,
         meaning="Whether preflight measures the bandwidth from each node to the next one; false "
@@ -312,6 +317,11 @@ PLAYBOOK_INPUTS = (
         "reset_force",
         Kind.BOOLEAN,
         meaning="Whether reset.yml loses running jobs, and the owner's containers and volumes.",
+    ),
+    Input(
+        "rotate_force",
+        Kind.BOOLEAN,
+        meaning="Whether rotate_ray_token.yml restarts Ray although jobs run, which are lost.",
     ),
     Input(
         "status_exit",

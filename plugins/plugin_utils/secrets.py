@@ -10,6 +10,9 @@ import os
 import secrets
 import tempfile
 
+#: What the name of a secret's former value ends with while it is being replaced.
+PREVIOUS = ".previous"
+
 
 class SecretError(ValueError):
     """A secret that cannot be made or must not be used."""
@@ -52,6 +55,30 @@ def holds_other(path: str, value: str) -> bool:
         return True
     check_secret(path)
     return read_secret(path) != value.strip()
+
+
+def begin_rotation(path: str, size: int) -> bool:
+    """Have a new random value at ``path`` and the old one beside it; False where that was begun.
+
+    A process that is killed at any point leaves one value, or both: nothing is ever lost. The old
+    value lies there until ``end_rotation``, and a rotation that was begun is gone on with.
+    """
+    check_secret(path)
+    old, kept = read_secret(path), path + PREVIOUS
+    begun = os.path.exists(kept)
+    if not begun:
+        os.replace(_draft(path, old), kept)
+    if read_secret(kept) == old:
+        os.replace(_draft(path, secrets.token_hex(size)), path)
+    return not begun
+
+
+def end_rotation(path: str) -> bool:
+    """Forget the old value, once the new one has proven itself; return whether there was one."""
+    if not os.path.exists(path + PREVIOUS):
+        return False
+    os.unlink(path + PREVIOUS)
+    return True
 
 
 def read_secret(path: str) -> str:

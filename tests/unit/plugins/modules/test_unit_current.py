@@ -84,3 +84,19 @@ def test_settings_that_the_program_reads_anew_are_reloaded(node: Node, tmp_path:
     result = node.run(main, name="ray.service", reload_files=[str(tmp_path / "settings")])
     assert (result["changed"], result["done"]) == (True, ["reloaded"])
     assert node.calls[1:] == ["systemctl reload ray.service"]
+
+
+def test_a_unit_that_is_to_stay_stopped_is_only_enabled(node: Node, tmp_path: Path) -> None:
+    mark = tmp_path / "drained"
+    mark.write_text("")
+    node.answers(SHOW, NEW)
+    node.answers("systemctl enable", (0, "", ""))
+    result = node.run(main, name="ray.service", stopped_by=str(mark))
+    assert (result["done"], result["is_stopped"]) == (["enabled"], True)
+
+
+def test_a_unit_without_the_mark_runs(node: Node, tmp_path: Path) -> None:
+    node.answers(SHOW, NEW)
+    node.answers("systemctl", (0, "", ""))
+    result = node.run(main, name="ray.service", stopped_by=str(tmp_path / "drained"))
+    assert (result["done"], result["is_stopped"]) == (["enabled", "started"], False)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import stat
 from pathlib import Path
 
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.secrets import (
+    PREVIOUS,
     SecretError,
+    begin_rotation,
     check_secret,
+    end_rotation,
     ensure_secret,
     holds_other,
     replace_secret,
@@ -178,3 +182,63 @@ def test_a_file_that_others_can_read_is_not_replaced(token: Path) -> None:
     with pytest.raises(SecretError, match="mode is 0644, expected 0600"):
         replace_secret(str(token), "new")
     assert token.read_text() == "old\n"
+
+
+def rotated(path: Path) -> tuple[str, str | None]:
+    """Return the secret and the former one beside it."""
+    kept = path.with_name(path.name + PREVIOUS)
+    return path.read_text(), kept.read_text() if kept.exists() else None
+
+
+def test_a_rotation_keeps_the_old_secret_until_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    replace_secret(str(path), "old")
+    assert begin_rotation(str(path), 32) is True
+    new, kept = rotated(path)
+    assert (len(new), kept) == (64, "old")
+    assert (mode(path), mode(path.with_name("token.previous"))) == (0o600, 0o600)
+    assert end_rotation(str(path)) is True
+    assert rotated(path) == (new, None)
+    assert end_rotation(str(path)) is False
+
+
+def test_a_rotation_that_was_begun_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    replace_secret(str(path), "old")
+    begin_rotation(str(path), 32)
+    before = rotated(path)
+    assert begin_rotation(str(path), 32) is False
+    assert rotated(path) == before
+
+
+def test_a_rotation_cut_before_the_new_secret_makes_it(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    replace_secret(str(path), "old")
+    replace_secret(str(path) + PREVIOUS, "old")
+    begin_rotation(str(path), 32)
+    new, kept = rotated(path)
+    assert (len(new), kept) == (64, "old")
+
+
+@pytest.mark.parametrize("cut", [1, 2], ids=["first-write", "second-write"])
+def test_a_rotation_killed_at_a_write_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    path = tmp_path / "token"
+    replace_secret(str(path), "old")
+    calls = []
+    real = os.replace
+
+    def killed(source: str, dest: str) -> None:
+        calls.append(dest)
+        if len(calls) == cut:
+            raise KeyboardInterrupt
+        real(source, dest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            begin_rotation(str(path), 32)
+    assert path.read_text() == "old"
+    begin_rotation(str(path), 32)
+    assert rotated(path)[1] == "old"
