@@ -48,10 +48,10 @@ HEAD: dict[str, Any] = {
         ),
         pytest.param(
             PROBE,
-            {"unit_state": "inactive", "drained": True},
+            {"unit_state": "drained", "drained": {"since": "then", "reason": "a fan", "by": ""}},
             HEAD,
             "drained",
-            "it was taken out of work; undrain.yml brings it back",
+            "drained since then: a fan; undrain.yml brings it back",
             id="drained",
         ),
         pytest.param(

@@ -140,6 +140,11 @@ def test_our_cordon_is_undone() -> None:
     }
 
 
+def test_a_drain_that_is_to_stay_is_not_undone() -> None:
+    item = api_node("a", unschedulable=True, annotations={"rackforge.io/cordoned": "drained"})
+    assert plan(item, labels={}) is None
+
+
 def test_the_owners_cordon_stays() -> None:
     assert plan(api_node("a", unschedulable=True), labels={}) is None
 

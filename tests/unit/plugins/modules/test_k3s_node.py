@@ -169,6 +169,55 @@ def test_a_node_is_emptied(server: Server) -> None:
     ]
 
 
+NOTE = "rackforge.io/cordoned"
+
+
+@pytest.mark.parametrize(
+    ("item", "notes"),
+    [
+        pytest.param(api_node("n2"), ["drained"], id="in-service"),
+        pytest.param(
+            api_node("n2", unschedulable=True, annotations={NOTE: "true"}),
+            ["drained"],
+            id="closed-by-an-upgrade-that-was-cut-off",
+        ),
+        pytest.param(
+            api_node("n2", unschedulable=True, annotations={NOTE: "drained"}), [], id="drained"
+        ),
+        pytest.param(api_node("n2", unschedulable=True), [], id="closed-by-its-owner"),
+    ],
+)
+def test_a_drain_that_is_to_stay_is_noted_once(
+    server: Server, item: dict[str, Any], notes: list[str]
+) -> None:
+    server.says("get nodes", listed(item))
+    server.says("get pods", listed())
+    server.says("patch node n2", OK)
+    server.says("drain n2", OK, seconds=330)
+    result = server.run(name="n2", state="drained", stays=True)
+    patches = [each.partition("--patch=")[2] for each in server.asked() if "--patch=" in each]
+    assert [json.loads(each)["metadata"]["annotations"][NOTE] for each in patches] == notes
+    assert result["changed"] is bool(notes)
+
+
+@pytest.mark.parametrize("note", ["drained", "true"])
+def test_a_node_that_was_closed_here_takes_pods_again(server: Server, note: str) -> None:
+    node = api_node("n2", unschedulable=True, annotations={NOTE: note})
+    server.says("get nodes", listed(node))
+    server.says("patch node n2", OK)
+    assert server.run(name="n2", state="undrained")["changed"] is True
+    assert server.asked()[0].endswith(
+        '{"rackforge.io/cordoned": null}}, "spec": {"unschedulable": null}}'
+    )
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed-by-its-owner", "in-service"])
+def test_a_node_that_was_not_closed_here_is_left_alone(server: Server, closed: bool) -> None:
+    server.says("get nodes", listed(api_node("n2", unschedulable=closed)))
+    result = server.run(name="n2", state="undrained")
+    assert (result["changed"], server.asked()) == (False, [])
+
+
 def test_an_empty_node_that_takes_no_pods_is_left_alone(server: Server) -> None:
     server.says("get nodes", listed(api_node("n2", unschedulable=True)))
     server.says("get pods", listed(api_pod("lb", owner="DaemonSet")))

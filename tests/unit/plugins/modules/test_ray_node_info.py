@@ -158,3 +158,23 @@ def test_a_silent_zero_is_told_with_rays_own_words(
         "says otherwise). Ray's own look at the driver ended with: NVMLError_DriverNotLoaded: "
         "Driver Not Loaded. Run provision.yml again: it starts Ray with the GPUs that are there"
     )
+
+
+@pytest.mark.parametrize(
+    ("shown", "state"),
+    [
+        pytest.param("LoadState=loaded\nActiveState=inactive\n", "drained", id="stopped"),
+        pytest.param(ACTIVE, "active", id="its-work-has-not-ended"),
+        pytest.param("LoadState=loaded\nActiveState=failed\n", "failed", id="failed"),
+    ],
+)
+def test_a_drained_node_is_told_from_a_stopped_one(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: str, state: str
+) -> None:
+    mark = tmp_path / "drained"
+    mark.write_text('{"since": "then", "reason": "a fan", "by": "ops"}')
+    monkeypatch.setattr(ray_node_info, "MARK", str(mark))
+    node.answers("systemctl show ray.service", (0, shown, ""))
+    result = node.run(main, name="n3")
+    assert result["unit_state"] == state
+    assert result["drained"] == {"since": "then", "reason": "a fan", "by": "ops"}
