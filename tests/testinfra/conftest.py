@@ -15,6 +15,7 @@ from tests.testinfra.ray_cluster import Cluster, node_address
 
 DASHBOARD_PORTS = {
     "mol-k3s": 8265,
+    "mol-maintenance": 8265,
     "mol-monitoring": 8265,
     "mol-ray": 8265,
     "mol-ray-venv": 8300,
