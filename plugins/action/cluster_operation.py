@@ -19,6 +19,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_reco
     Record,
     begin,
     end,
+    fate,
     reach,
     stamp,
     unfinished,
@@ -136,8 +137,4 @@ def _tell_of_the_former(record: Record, new: Operation) -> None:
     left = unfinished(record)
     if left is None or left.process == new.process:
         return
-    phase = f" in the phase '{left.phase}'" if left.phase else ""
-    nodes = f" on {', '.join(left.failed_hosts)}" if left.failed_hosts else ""
-    display.display(
-        f"The last {left.name} ({left.begun}, {left.who}) was {left.result}{phase}{nodes}."
-    )
+    display.display(f"The last {left.name} ({left.begun}, {left.who}) {fate(left)}.")

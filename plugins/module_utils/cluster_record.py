@@ -255,6 +255,14 @@ def unfinished(record: Record) -> Optional[Operation]:
     return found
 
 
+def fate(operation: Operation) -> str:
+    """Return what became of an operation, as the end of a sentence that begins with its name."""
+    if operation.failed_hosts:
+        return f"failed on {', '.join(operation.failed_hosts)}"
+    phase = f" at '{operation.phase}'" if operation.phase else ""
+    return f"was {operation.result}{phase}"
+
+
 def render_record(record: Record) -> str:
     """Return the text of the record's file."""
     rows = [{**asdict(each), "seconds": each.seconds} for each in record.operations]

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_record import (
-    FAILED,
     PROVISION,
     RESET,
     Record,
+    fate,
     running,
     unfinished,
 )
@@ -133,10 +133,8 @@ def _record_notes(record: Record, built: bool) -> list[str]:
         phase = f", now at '{now.phase}'" if now.phase else ""
         return [f"{now.name} runs, begun by {now.who}, process {now.process.pid}{phase}"]
     if left is not None:
-        where = f" on {', '.join(left.failed_hosts)}" if left.result == FAILED else ""
-        phase = f" at '{left.phase}'" if left.phase and left.result != FAILED else ""
-        took = f"{left.name} of {left.begun} by {left.who} was {left.result}{where}{phase}"
-        return [f"{took}; to finish it, run {left.name}.yml again"]
+        what = f"{left.name} of {left.begun} by {left.who} {fate(left)}"
+        return [f"{what}; to finish it, run {left.name}.yml again"]
     return [] if built else ["it is not built yet; run provision.yml"]
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.report_page import render_page
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.status_page import (
+    render_status_page,
+)
 from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
 
 Open = Callable[..., Page]
@@ -35,12 +38,16 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def open_report(browser: Browser, tmp_path: Path, complaints: list[str]) -> Iterator[Open]:
-    """Open the page of a document from a file; a request or an error fails the test."""
+    """Open preflight's page of a document, or the status page of one that is a status.
+
+    It is opened from a file; a request or an error fails the test.
+    """
     pages: list[Page] = []
 
     def open_page(document: Mapping[str, Any], width: int = 1280, **context: Any) -> Page:
         path = tmp_path / f"report{len(pages)}.html"
-        path.write_text(render_page(document), encoding="utf-8")
+        render = render_status_page if "health" in document else render_page
+        path.write_text(render(document), encoding="utf-8")
         opened = browser.new_context(viewport={"width": width, "height": 900}, **context)
         opened.route("**/*", lambda route: _only(route, path, complaints))
         page = opened.new_page()

@@ -78,7 +78,7 @@ def test_the_first_provision_is_seen_guarded_and_survived(desk: Desk) -> None:
 def test_the_next_provision_goes_on_and_says_what_was_before(desk: Desk) -> None:
     finished = desk.cluster.play("provision.yml")
     assert finished.rc == 0
-    assert "was interrupted in the phase 'changes'." in finished.prose
+    assert "was interrupted at 'changes'." in finished.prose
     seen = desk.status()
     assert seen.verdict == ("Running", "healthy", 0)
     assert seen.history[:2] == [("provision", "succeeded"), ("provision", "interrupted")]

@@ -127,7 +127,7 @@ def test_whatever_is_wrong_is_named_with_its_node(
             WELL,
             made.record(made.operation("upgrade", "failed", failed_hosts=("n1",))),
             [
-                "upgrade of 2026-01-31T09:00:00Z by ops@ctl was failed on n1; "
+                "upgrade of 2026-01-31T09:00:00Z by ops@ctl failed on n1; "
                 "to finish it, run upgrade.yml again"
             ],
             id="failed",
