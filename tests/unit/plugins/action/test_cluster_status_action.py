@@ -39,5 +39,7 @@ def test_a_healthy_cluster_has_nobody_to_name() -> None:
 def test_the_wanted_version_is_the_owners_or_the_roles() -> None:
     groups = {"ray_head": ["a"], "k3s_server": ["b"]}
     hostvars = {"a": {"ray_version": "2.61.0"}, "b": {}}
-    assert wanted_versions(hostvars, groups) == {"ray": "2.61.0", "k3s": "v1.34.2+k3s1"}
+    wanted = wanted_versions(hostvars, groups)
+    assert wanted["ray"] == "2.61.0"
+    assert wanted["k3s"].startswith("v1.")
     assert wanted_versions(hostvars, {"ray_worker": ["b"]}) == {"ray": "2.60.0"}
