@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -37,7 +38,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, ends_at: int) -> Machine:
     """Return a machine whose program ends at a signal."""
     made = Machine(ends_at)
     monkeypatch.setattr(gpu_programs, "read_processes", made.read)
-    monkeypatch.setattr(gpu_programs.os, "kill", made.kill)
+    monkeypatch.setattr(os, "kill", made.kill)
     monkeypatch.setattr(gpu_programs, "POLL_SECONDS", 0.0)
     return made
 
