@@ -12,9 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.driver_range import (
-    parse_version,
-)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.pinned_packages import upstream
 
 Row = dict[str, Any]
@@ -102,16 +99,16 @@ def _docker(variables: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _rocm(variables: Mapping[str, Any]) -> Iterator[Row]:
-    release, offer = _result(variables, "__rocm_release"), _result(variables, "__rocm_offer")
-    found, wanted = str(release.get("found") or ""), str(release.get("wanted") or "")
-    older, newer = parse_version(found), parse_version(wanted)
-    if older and newer and older > newer:
-        reason = "the package managers take no older release; reset the node, then provision it"
-        yield _row(_ROCM, found, wanted, reason=reason)
-    elif found and found != wanted:
-        yield _row(_ROCM, found, wanted, note=_EXCHANGE)
-    elif offer.get("due"):
-        yield _row(_ROCM, found, "newest", note=_named("", offer["due"]))
+    forecast, due = _result(variables, "__rocm_forecast"), _result(variables, "__rocm_due")
+    wanted = str(forecast.get("rocm_version") or "")
+    for finding in forecast.get("findings") or []:
+        yield _row(_ROCM, "", wanted, reason=str(finding.get("message")))
+        return
+    names = [*(due.get("missing") or []), *(due.get("outdated") or [])]
+    if names or due.get("files_changed"):
+        driver = forecast.get("driver_version")
+        words = f"ROCm {wanted}, driver {driver}" if driver else f"ROCm {wanted}"
+        yield _row(_ROCM, "older", words, note=_named("", names) or "another release of the driver")
 
 
 def _result(variables: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Optional
 
@@ -119,12 +120,20 @@ def parse_kept(said: str) -> list[str]:
 
 
 def with_holds(
-    offers: Sequence[Offer], marked: Collection[str], patterns: Sequence[str]
+    offers: Sequence[Offer], marked: Collection[str], patterns: Sequence[str], globs: bool = False
 ) -> list[Offer]:
-    """Return the offers with those held that the owner marked, or that belong to other roles."""
+    """Return the offers with those held that the owner marked, or that belong to other roles.
+
+    Patterns are those of the node's tool for unattended upgrades: regular expressions for the
+    beginning of a name with apt, ``globs`` with dnf.
+    """
+
+    def fits(name: str, pattern: str) -> bool:
+        return fnmatchcase(name, pattern) if globs else bool(re.match(pattern, name))
+
     judged = []
     for offer in offers:
-        pattern = next((each for each in patterns if re.match(each, offer.name)), None)
+        pattern = next((each for each in patterns if fits(offer.name, each)), None)
         if offer.name in marked:
             offer = replace(offer, held="held by its owner")
         elif pattern is not None:

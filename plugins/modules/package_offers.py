@@ -60,7 +60,7 @@ options:
     type: bool
     default: false
   held:
-    description: Regular expressions for the beginning of names that are held, besides those that the node holds itself.
+    description: Names that are held besides those that the node holds itself, as regular expressions for their beginning (apt) or globs (dnf).
     type: list
     elements: str
     default: []
@@ -193,7 +193,8 @@ def look(module: AnsibleModule, manager: Manager) -> tuple[list[Offer], Choice]:
     offers = (
         manager.upgrades(params["security"]) if params["all"] else manager.newer(params["names"])
     )
-    return with_holds(offers, manager.marked(), params["held"]), Choice()
+    globs = isinstance(manager, DnfOffers)
+    return with_holds(offers, manager.marked(), params["held"], globs), Choice()
 
 
 def main() -> None:

@@ -118,6 +118,12 @@ outdated:
   type: list
   elements: str
   sample: [prometheus]
+files_changed:
+  description: Those of O(files) that were written, or would be.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/apt/sources.list.d/docker.sources]
 """
 
 import os
@@ -281,6 +287,7 @@ def main() -> None:
         changed=bool(missing or outdated or differing),
         missing=missing,
         outdated=outdated,
+        files_changed=sorted(differing),
         needs_source=needs_source,
         diff=diff if differing else diff[-1],
     )

@@ -58,9 +58,11 @@ def texts(result: dict[str, Any], kind: str = "rows") -> list[str]:
             id="packages",
         ),
         pytest.param(
-            {"__rocm_release": {"found": "7.0.2", "wanted": "7.2.1"}},
-            "n1: ROCm and AMD driver 7.0.2 to 7.2.1 (kernel module exchanged; booted only where "
-            "the old one stays in use)",
+            {
+                "__rocm_forecast": {"rocm_version": "7.2.1", "driver_version": "30.30.1"},
+                "__rocm_due": {"outdated": ["amdgpu-dkms"]},
+            },
+            "n1: ROCm and AMD driver older to ROCm 7.2.1, driver 30.30.1 (amdgpu-dkms)",
             id="rocm",
         ),
         pytest.param(
@@ -87,7 +89,9 @@ def test_a_node_that_has_what_is_wanted_is_not_due() -> None:
         pytest.param(
             "__nvidia_offer", {"found": "590", "wanted": "580", "refusal": "older"}, id="driver"
         ),
-        pytest.param("__rocm_release", {"found": "7.2.1", "wanted": "7.0.2"}, id="rocm"),
+        pytest.param(
+            "__rocm_forecast", {"findings": [{"message": "ROCm 7.2.1 is installed"}]}, id="rocm"
+        ),
     ],
 )
 def test_a_downgrade_is_a_refusal_and_no_row(name: str, result: dict[str, Any]) -> None:

@@ -97,6 +97,12 @@ def test_held_packages_stay_and_say_why() -> None:
     ]
 
 
+def test_patterns_of_dnf_are_globs() -> None:
+    offers = [Offer(name, "1", "2") for name in ("cuda-libs", "curl")]
+    held = with_holds(offers, set(), ["*cuda*"], globs=True)
+    assert [offer.is_due for offer in held] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("found", "bounds", "wanted"),
     [
