@@ -262,7 +262,8 @@ def check_limit(inventory: Inventory) -> list[Finding]:
     ]
     servers = inventory.k3s_servers
     first = [host for host in servers if host.name == inventory.first_k3s_server] or servers
-    if first and not any(host.in_play for host in first) and _why_silent(inventory, first[0]):
+    is_outside = first and not any(host.in_play for host in first)
+    if is_outside and _why_silent(inventory, first[0]):
         findings.append(
             _outside_limit(inventory, first[0], "k3s-server-outside-limit", "k3s server")
         )
@@ -287,8 +288,8 @@ def _outside_limit(inventory: Inventory, host: Host, code: str, what: str) -> Fi
         code=code,
         host=host.name,
         message=(
-            f"--limit leaves out the {what} {host.name}, which every node depends on and which could"
-            " not be asked for what they need to know."
+            f"--limit leaves out the {what} {host.name}, which every node depends on and which"
+            " could not be asked for what they need to know."
         ),
         seen=_why_silent(inventory, host),
         expected=f"the {what} {host.name} running, or a limit that includes it",

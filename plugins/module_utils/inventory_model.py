@@ -81,7 +81,7 @@ class Inventory:
     silent: Mapping[str, str] = field(default_factory=dict)
 
     def with_outside(self) -> Inventory:
-        """Return the inventory with what hosts outside the limit answered, as if they were in it."""
+        """Return the inventory with what hosts outside the limit answered as their probes."""
         hosts = (replace(host, probe=host.probe or host.outside) for host in self.hosts)
         return replace(self, hosts=tuple(hosts))
 

@@ -24,21 +24,24 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalog
 _NOTHING = "no node is named; say which ones leave, with commas between them: -e node=NAME"
 _UNKNOWN = "{name} is no node of this inventory{hint}; its nodes are {known}"
 _LIMITED = (
-    "--limit {limit} would leave out nodes that must learn who has gone; run the same command without --limit"
+    "--limit {limit} would leave out nodes that must learn who has gone; run the same command"
+    " without --limit"
 )
 _EVERYBODY = "no node would stay; reset.yml takes the whole cluster out"
 _HEAD = (
-    "{name} is the Ray head. Ray keeps the cluster's state in it and cannot hand it to another node, so the Ray cluster ends with"
-    " it: wait until no job runs (status.yml), run 'reset.yml --limit {name}', put {successor} into [ray_head] in its place, and"
-    " run provision.yml, which starts the cluster anew there and has the workers join it"
+    "{name} is the Ray head. Ray keeps the cluster's state in it and cannot hand it to another"
+    " node, so the Ray cluster ends with it: wait until no job runs (status.yml), run 'reset.yml"
+    " --limit {name}', put {successor} into [ray_head] in its place, and run provision.yml, which"
+    " starts the cluster anew there and has the workers join it"
 )
 _SERVER = (
-    "{name} is the only k3s server, and the agents {agents} would stay without one; take the agents out as well, or make two"
-    " of them servers in the inventory, which needs k3s_ha=true from the start (roles/k3s/README.md)"
+    "{name} is the only k3s server, and {agents} would stay without one. Take these out as well,"
+    " or first have two more servers join, where the cluster was founded for several"
 )
 _MONITORING = (
-    "{name} is the monitoring host, and its samples stay behind on it; say that they may, with -e reset_monitoring_data=false"
-    " (they stay in its monitoring_storage_dir) or =true (they are deleted), and put another host into [monitoring] afterwards"
+    "{name} is the monitoring host, and its samples do not move to another one. Say what becomes"
+    " of them: -e reset_monitoring_data=false leaves them in its monitoring_storage_dir, =true"
+    " deletes them. Afterwards put another host into [monitoring], or none"
 )
 
 

@@ -249,9 +249,20 @@ PLAYBOOK_INPUTS = (
         "cluster_subnet, else the one with the default route.",
     ),
     Input(
+        "new_head",
+        meaning="The node that is to be the Ray head after the one that remove_node.yml refuses to "
+        "take out; it stands in the steps that the refusal names.",
+    ),
+    Input(
         "node",
         meaning="Names in the inventory, one or several with commas, that drain.yml takes out of "
-        "service and undrain.yml brings back.",
+        "service, undrain.yml brings back and remove_node.yml takes out of the cluster.",
+    ),
+    Input(
+        "node_is_gone",
+        Kind.BOOLEAN,
+        meaning="Whether remove_node.yml forgets nodes that do not answer any more, instead of "
+        "resetting them.",
     ),
     Input(
         "preflight_bandwidth",
@@ -314,9 +325,32 @@ PLAYBOOK_INPUTS = (
         "provision.yml sets it.",
     ),
     Input(
+        "remove_node_force",
+        Kind.BOOLEAN,
+        meaning="Whether remove_node.yml loses what still runs on the nodes after the time, and "
+        "the owner's containers and volumes there.",
+    ),
+    Input(
+        "remove_node_timeout_seconds",
+        Kind.INTEGER,
+        meaning="Seconds that remove_node.yml waits for the work of Ray on the nodes that leave; "
+        "600 when not set.",
+    ),
+    Input(
+        "reset_drain_timeout_seconds",
+        Kind.INTEGER,
+        meaning="Seconds that reset.yml, where --limit leaves the Ray head out, waits for the work "
+        "of Ray on the nodes that leave; 600 when not set.",
+    ),
+    Input(
         "reset_force",
         Kind.BOOLEAN,
         meaning="Whether reset.yml loses running jobs, and the owner's containers and volumes.",
+    ),
+    Input(
+        "reset_nodes",
+        Kind.LIST,
+        meaning="The nodes that leave; remove_node.yml sets it. All when not set.",
     ),
     Input(
         "rotate_force",

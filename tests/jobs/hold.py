@@ -1,7 +1,5 @@
 """A Ray job with one long task on each node, none of which may be started twice.
 
-    python hold.py SECONDS
-
 Prints how many tasks there were, how many were lost, and the nodes that they ran on. A drain must
 wait for them: a task that is cut off is not tried again.
 """
@@ -16,6 +14,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+SECONDS = 60
+
 
 def hold(seconds: float) -> str:
     """Return this node's address after some time."""
@@ -29,9 +29,9 @@ def main() -> int:
     task: Any = ray.remote(num_cpus=0.1, max_retries=0)(hold)
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
     answers = [
-        task.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
-        ).remote(float(sys.argv[1]))
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            SECONDS
+        )
         for node in nodes
     ]
     lost, where = 0, set()

@@ -81,7 +81,9 @@ class Cluster:
         rc, said = ended(start(self.inventory, name, *options))
         played = Played(rc, said, time.monotonic() - begun)
         counts = json.dumps(played.tasks, sort_keys=True)
-        sys.stdout.write(f"\n# {name} {' '.join(options)}: {played.seconds:.0f} s, tasks {counts}\n")
+        sys.stdout.write(
+            f"\n# {name} {' '.join(options)}: {played.seconds:.0f} s, tasks {counts}\n"
+        )
         return played
 
     def run(self, node: str, script: str) -> str:
@@ -107,10 +109,10 @@ class Cluster:
         """Return whether a node's closing table names the address of another one."""
         return self.address(other) in self.run(node, "nft list table inet rackforge")
 
-    def submit(self, *arguments: str) -> subprocess.Popen[str]:
-        """Return a job of tests/jobs that has been submitted and that is waited for."""
+    def submit(self, script: str) -> subprocess.Popen[str]:
+        """Return a job that has been submitted and that is waited for."""
         argv = [sys.executable, "scripts/submit_job.py", "--address", self.api.address]
-        argv += ["--token-file", str(self.token), *arguments]
+        argv += ["--token-file", str(self.token), script]
         return subprocess.Popen(
             argv, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

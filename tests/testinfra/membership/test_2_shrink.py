@@ -12,9 +12,6 @@ from tests.testinfra.lab_nodes import differences
 from tests.testinfra.membership.support import FOURTH, HEAD, LAB, SECOND, THIRD, Cluster
 from tests.testinfra.ray_cluster import until
 
-#: Seconds of a task: longer than all that the removal does before it drains.
-HOLD = 60
-
 
 @pytest.mark.parametrize(
     ("options", "words"),
@@ -45,7 +42,7 @@ def test_what_cannot_leave_is_refused(
 
 def test_a_running_job_ends_before_its_nodes_leave(members: Cluster) -> None:
     started = members.ray_started(HEAD, SECOND)
-    job = members.submit("tests/jobs/hold.py", str(HOLD))
+    job = members.submit("tests/jobs/hold.py")
     for node in (THIRD, FOURTH):
         until(lambda at=node: members.run(at, "pgrep -f ray::hold || :"), f"a task on {node}")  # type: ignore[misc]
     played = members.play("remove_node.yml", "-e", f"node={THIRD},{FOURTH}")
@@ -56,7 +53,8 @@ def test_a_running_job_ends_before_its_nodes_leave(members: Cluster) -> None:
     assert members.ray_started(HEAD, SECOND) == started
 
 
-def test_the_nodes_that_left_are_as_they_were(members: Cluster) -> None:
+@pytest.mark.usefixtures("members")
+def test_the_nodes_that_left_are_as_they_were() -> None:
     assert {node: differences(LAB, node) for node in (THIRD, FOURTH)} == {THIRD: [], FOURTH: []}
 
 

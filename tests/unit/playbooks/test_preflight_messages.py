@@ -228,7 +228,7 @@ def test_each_wrong_input_is_explained_with_its_fix(mistakes: Run, lines: list[s
             f"[ray_head]\nh1 {LOCAL}\n[ray_worker]\nw1 {AWAY}\n",
             ("--limit", "w1"),
             [
-                "--limit leaves out the head h1, which every node depends on.",
+                "--limit leaves out the head h1, which every node depends on",
                 "fix:      --limit 'w1,h1'",
             ],
             id="head-outside-limit",

@@ -16,7 +16,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.action.preflight_report i
     profile_problem,
     read_gpu_findings,
     read_host,
+    read_outside,
     read_probe,
+    read_silent,
     read_values,
     terminal_width,
 )
@@ -46,6 +48,21 @@ INPUTS = {
     "my_iface": Input("my_iface"),
     "ray_token": Input("ray_token"),
 }
+
+
+def test_what_hosts_outside_the_limit_answered_is_read_by_name() -> None:
+    rows = [{"item": "h1", "reachable": True, "sudo": True}, {"item": "w2", "skipped": True}]
+    found = read_outside({"__outside_probe": {"results": rows}})
+    assert found == {"h1": Probe(reachable=True, sudo=True)}
+    assert read_outside({}) == {}
+
+
+def test_a_head_and_a_server_that_do_not_answer_are_named_with_the_reason() -> None:
+    groups = {"ray_head": ["h1"], "k3s_server": ["s1", "s2"]}
+    refused = {"reachable": False, "error": "Connection refused"}
+    task_vars = {"groups": groups, "__outside_ray": refused, "__outside_k3s": {"skipped": True}}
+    assert read_silent(task_vars) == {"h1": "its Ray does not answer: Connection refused"}
+    assert read_silent({**task_vars, "__outside_k3s": refused})["s1"].startswith("its k3s")
 
 
 class Variables(Mapping[str, Any]):

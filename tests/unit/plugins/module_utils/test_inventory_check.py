@@ -64,6 +64,7 @@ def host(
     unresolved: Mapping[str, str] | None = None,
     node: Mapping[str, Any] | None = None,
     probe: Probe | None = None,
+    outside: Probe | None = None,
 ) -> Host:
     """Return a host whose probe brought ``node``, or that has the ``probe`` given."""
     return Host(
@@ -74,6 +75,7 @@ def host(
         unresolved=unresolved or {},
         in_play=in_play,
         probe=Probe(reachable=True, sudo=True, facts=node) if node else probe,
+        outside=outside,
     )
 
 
@@ -193,6 +195,51 @@ def test_a_head_alone_is_a_cluster() -> None:
 )
 def test_groups_are_judged(given: Inventory, expected: list[tuple[str, str, str, str]]) -> None:
     assert brief(given) == expected
+
+
+def outside(name: str, group: str, number: int = 1) -> Host:
+    """Return a host that the limit leaves out and that answered all the same."""
+    answer = Probe(reachable=True, sudo=True, facts=facts(number))
+    return host(name, group, in_play=False, outside=answer)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(inventory(outside("h1", "ray_head"), WORKER, limit="w1"), [], id="answers"),
+        pytest.param(
+            inventory(
+                outside("h1", "ray_head"),
+                WORKER,
+                limit="w1",
+                silent={"h1": "its Ray does not answer: Connection refused"},
+            ),
+            ["its Ray does not answer: Connection refused"],
+            id="without-its-Ray",
+        ),
+        pytest.param(
+            inventory(
+                host("h1", "ray_head", in_play=False, outside=Probe(reachable=False)),
+                WORKER,
+                limit="w1",
+            ),
+            ["it does not answer"],
+            id="away",
+        ),
+        pytest.param(
+            inventory(HEAD, WORKER, outside("m1", "monitoring", 5), limit="h1,w1"),
+            [],
+            id="monitoring-host-that-answers",
+        ),
+    ],
+)
+def test_a_limit_may_leave_out_who_can_be_asked(given: Inventory, expected: list[str]) -> None:
+    assert [each.seen for each in check_inventory(given)] == expected
+
+
+def test_a_new_node_with_the_address_of_one_outside_the_limit_is_found() -> None:
+    given = inventory(outside("h1", "ray_head", 2), WORKER, limit="w1")
+    assert "address-doubled" in [each.code for each in check_inventory(given)]
 
 
 SERVERS = [host(f"s{n}", "k3s_server", node=facts(n)) for n in (11, 12, 13)]

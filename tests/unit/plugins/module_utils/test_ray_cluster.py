@@ -11,6 +11,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_cluster 
     RayNode,
     judge_node,
     missing_addresses,
+    other_addresses,
     parse_jobs,
     parse_nodes,
     parse_version,
@@ -162,6 +163,21 @@ def node(address: str, state: str) -> RayNode:
 def test_missing_nodes_are_those_without_a_living_one() -> None:
     nodes = [node("a", "DEAD"), node("a", "ALIVE"), node("b", "DEAD"), node("x", "ALIVE")]
     assert missing_addresses(nodes, ["c", "b", "a"]) == ["c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        pytest.param([], [], id="any-may-be-alive"),
+        pytest.param(["a"], ["x"], id="the-dead-do-not-count"),
+        pytest.param(["a", "x", "z"], [], id="all-are-known"),
+    ],
+)
+def test_nodes_that_should_have_left_are_those_alive_beside_the_others(
+    only: list[str], expected: list[str]
+) -> None:
+    nodes = [node("a", "ALIVE"), node("b", "DEAD"), node("x", "ALIVE")]
+    assert other_addresses(nodes, only) == expected
 
 
 WANTED = {"address": "198.18.1.11", "version": "2.60.0"}
