@@ -17,6 +17,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_quorum i
 #: Minor versions that a kubelet may be behind its API server.
 KUBELET_LAG = 3
 _VERSION = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)(?:-([a-z]+)(\d+))?\+k3s(\d+)$")
+_GOING_BACK = ", or go back within the same minor version with upgrade.yml -e upgrade_rollback=true"
 
 
 class UpgradeError(ValueError):
@@ -45,19 +46,26 @@ def parse_version(text: str) -> Version:
     return Version(int(major), int(minor), int(patch), stage, int(candidate or 0), int(build))
 
 
-def needs_upgrade(node: ClusterNode, wanted: str, nodes: Iterable[ClusterNode]) -> bool:
+def needs_upgrade(
+    node: ClusterNode, wanted: str, nodes: Iterable[ClusterNode], back: bool = False
+) -> bool:
     """Return whether the node runs another version than ``wanted``, which it may be brought to.
 
     ``nodes`` are all of the cluster. UpgradeError where the step is a downgrade, leaves out a minor
-    version, or where another node has to go first.
+    version, or where another node has to go first. ``back`` permits an older patch of the same
+    minor version, whose database is the same.
     """
     if node.version == wanted:
         return False
     new, now = parse_version(wanted), parse_version(node.version)
+    is_patch = (new.major, new.minor) == (now.major, now.minor)
+    if new < now and back and is_patch:
+        return True
     if new < now:
         raise UpgradeError(
             f"{node.name} runs k3s {node.version}, and {wanted} is older: a database that the "
             f"newer one wrote is none for the older; set k3s_version to {node.version} or newer"
+            + (_GOING_BACK if is_patch else "")
         )
     others = [other for other in nodes if other.name != node.name]
     is_server = SERVER_ROLE in node.roles

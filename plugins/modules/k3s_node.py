@@ -70,6 +70,10 @@ options:
       - It also fails for one of several servers when those that are Ready without it are no majority of all servers. A server is restarted
         for its new version, and etcd accepts changes only while a majority answers (etcd documentation, FAQ).
     type: str
+  back:
+    description: Whether O(new_version) may be an older patch of the minor version that the node runs.
+    type: bool
+    default: false
   drain:
     description: With V(absent), whether a Ready node is drained first.
     type: bool
@@ -364,7 +368,8 @@ def run_leaving(module: AnsibleModule, members: Members, kubectl: Kubectl) -> di
         wanted = params["new_version"]
         # In check mode the nodes before this one have not really gone ahead.
         others = [] if module.check_mode else nodes
-        result["upgrade_needed"] = needs_upgrade(node, wanted, others) if wanted else True
+        back = params["back"]
+        result["upgrade_needed"] = needs_upgrade(node, wanted, others, back) if wanted else True
         if wanted and result["upgrade_needed"]:
             check_majority(node, nodes)
         changed = result["upgrade_needed"] and members.drained(node)
@@ -395,6 +400,7 @@ def main() -> None:
             },
             "name": {"type": "str"},
             "new_version": {"type": "str"},
+            "back": {"type": "bool", "default": False},
             "drain": {"type": "bool", "default": True},
             "force": {"type": "bool", "default": False},
             "stays": {"type": "bool", "default": False},

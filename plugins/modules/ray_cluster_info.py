@@ -105,6 +105,11 @@ others:
   type: list
   elements: str
   sample: []
+seen_at:
+  description: When that was, in seconds since 1970 by the clock of the node that was asked.
+  returned: always
+  type: float
+  sample: 1795500010.5
 waited_seconds:
   description: How long the module waited.
   returned: always
@@ -200,7 +205,7 @@ def watch(head: Head, wanted: list[str], only: list[str], timeout: float) -> dic
         waited = time.monotonic() - started
         settled = seen["reachable"] and not seen["missing"] and not seen["others"]
         if settled or waited >= timeout:
-            return {**seen, "waited_seconds": round(waited, 1)}
+            return {**seen, "waited_seconds": round(waited, 1), "seen_at": round(time.time(), 1)}
         time.sleep(POLL_SECONDS)
 
 
@@ -227,7 +232,10 @@ def main() -> None:
         except OSError as error:
             why = f"the token cannot be read ({error}); run provision.yml first"
             module.exit_json(
-                changed=False, **silent(why, module.params["wait_for"]), waited_seconds=0.0
+                changed=False,
+                **silent(why, module.params["wait_for"]),
+                waited_seconds=0.0,
+                seen_at=round(time.time(), 1),
             )
     head = Head(module.params["address"], token)
     params = module.params

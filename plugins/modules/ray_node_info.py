@@ -89,6 +89,11 @@ drained:
   returned: always
   type: dict
   sample: {since: "2026-11-23T06:55:00Z", reason: maintenance, by: ops}
+stopped_at:
+  description: When it ended the last time since the node's boot, in seconds since 1970 by the node's clock; null when it never did.
+  returned: always
+  type: float
+  sample: 1795500000.5
 version:
   description: Version of the running Ray; null when none runs.
   returned: always
@@ -101,8 +106,6 @@ address:
   sample: 192.0.2.11
 """
 
-import glob
-import os
 import time
 from dataclasses import asdict
 from typing import Any, Optional
@@ -121,11 +124,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_gpu_view
     needs_a_look,
     parse_gpu_view,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_process import (
-    flag_value,
-    python_of,
-    raylet_package_dir,
-    version_in,
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_running import (
+    Raylet,
+    read_raylets,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import read_text
 
@@ -135,13 +136,12 @@ POLL_SECONDS = 1.0
 # NVIDIA's library takes up to 3 seconds for each GPU without persistence, and Python its own time.
 GPU_SECONDS = 60
 VENV_GROUPS = ("video",)
+_PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,ActiveExitTimestampMonotonic"
 
 
 def read_unit(command: Command) -> dict[str, Any]:
     """Return the unit's state and its number of restarts."""
-    result = command.run(
-        ["systemctl", "show", UNIT, "--property", "LoadState,ActiveState,SubState,NRestarts"]
-    )
+    result = command.run(["systemctl", "show", UNIT, "--property", _PROPERTIES])
     lines = dict(line.split("=", 1) for line in result.out.splitlines() if "=" in line)
     loaded = lines.get("LoadState") == "loaded"
     state = lines.get("ActiveState", "unknown") if loaded else "missing"
@@ -150,42 +150,31 @@ def read_unit(command: Command) -> dict[str, Any]:
     mark = parse_mark(read_text(MARK))
     if mark and state == "inactive":
         state = "drained"
-    restarts = int(lines.get("NRestarts") or 0)
-    return {"unit_state": state, "restarts": restarts, "drained": asdict(mark) if mark else None}
+    left = int(lines.get("ActiveExitTimestampMonotonic") or 0)
+    booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    return {
+        "unit_state": state,
+        "restarts": int(lines.get("NRestarts") or 0),
+        "drained": asdict(mark) if mark else None,
+        "stopped_at": round(booted + left / 1e6, 1) if left else None,
+    }
 
 
-def read_process(address: Optional[str]) -> dict[str, Optional[str]]:
-    """Return version and address of the raylet that runs here, inside a container or not.
+def read_process(address: Optional[str]) -> Raylet:
+    """Return the raylet that runs here, one that knows nothing where none does.
 
     Where several run (a user's own Ray beside ours), it is the one with ``address``, if any has it.
     """
-    processes = map(os.path.dirname, sorted(glob.glob(f"{PROC}/[0-9]*/exe")))
-    found = [raylet for process in processes for raylet in read_raylet(process)]
-    ours = [raylet for raylet in found if raylet["address"] == address]
-    return (ours or found or [{"version": None, "address": None, "python": None}])[0]
-
-
-def read_raylet(process: str) -> list[dict[str, Optional[str]]]:
-    """Return what a process tells if it is a raylet, nothing for another one."""
-    try:
-        package = raylet_package_dir(os.readlink(f"{process}/exe"))
-        if not package:
-            return []
-        with open(f"{process}/root{package}/_version.py", encoding="utf-8") as file:
-            version = version_in(file.read())
-        with open(f"{process}/cmdline", "rb") as file:
-            words = file.read().decode(errors="replace").split("\0")
-    except OSError:
-        return []  # The process ended while it was being looked at.
-    address = flag_value(words, "--node_ip_address")
-    return [{"version": version, "address": address, "python": python_of(package)}]
+    found = read_raylets(PROC)
+    ours = [raylet for raylet in found if raylet.address == address]
+    return (ours or found or [Raylet(None, None, None)])[0]
 
 
 def look(command: Command, address: Optional[str], timeout: int) -> dict[str, Any]:
     """Return how Ray runs; wait for the process of a unit that is active but has none yet."""
     started = time.monotonic()
     while True:
-        seen = {**read_unit(command), **read_process(address)}
+        seen = {**read_unit(command), **asdict(read_process(address))}
         settled = seen["version"] or seen["unit_state"] != "active"
         if settled or time.monotonic() - started >= timeout:
             return seen

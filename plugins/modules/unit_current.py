@@ -49,6 +49,10 @@ options:
     type: list
     elements: path
     default: []
+  kill:
+    description: Whether a unit that is to be restarted is ended at once (SIGKILL) instead of being asked to end.
+    type: bool
+    default: false
   changed_reload_inputs:
     description: Whether an earlier task of this play has changed one of O(reload_files); lets check mode predict the reload.
     type: bool
@@ -104,10 +108,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.unit_state i
 )
 
 
-def apply(command: Command, name: str, steps: list[str], reload: bool) -> None:
+def apply(command: Command, name: str, steps: list[str], reload: bool, kill: bool) -> None:
     """Do the steps."""
     if reload and steps:
         command.need(["systemctl", "daemon-reload"])
+    if kill and "restarted" in steps:
+        # One that has ended meanwhile cannot be killed, and need not be.
+        command.run(["systemctl", "kill", "--signal=SIGKILL", name])
     verbs = {
         "enabled": "enable",
         "started": "start",
@@ -128,6 +135,7 @@ def main() -> None:
             "reload_files": {"type": "list", "elements": "path", "default": []},
             "changed_reload_inputs": {"type": "bool", "default": False},
             "stopped_by": {"type": "path"},
+            "kill": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -140,7 +148,7 @@ def main() -> None:
         if is_stopped:
             steps = [step for step in steps if step == "enabled"]
         if not module.check_mode:
-            apply(command, name, steps, seen.needs_reload)
+            apply(command, name, steps, seen.needs_reload, params["kill"])
     except CommandError as error:
         module.fail_json(
             msg=f"Could not bring {name} up: {error}; see 'journalctl --unit {name}' on this node"

@@ -374,13 +374,20 @@ PLAYBOOK_INPUTS = (
     Input(
         "upgrade_force",
         Kind.BOOLEAN,
-        meaning="Whether an upgrade ends programs that use a GPU; false when not set.",
+        meaning="Whether upgrade.yml loses running Ray jobs, which it then names, and ends "
+        "programs that use a GPU; false when not set.",
     ),
     Input(
         "upgrade_packages",
         Kind.BOOLEAN,
         meaning="Whether an upgrade brings packages of the system too; false when not set. Those "
         "that are held stay. os_base_upgrade_packages=security limits it.",
+    ),
+    Input(
+        "upgrade_plan_only",
+        Kind.BOOLEAN,
+        meaning="Whether upgrade.yml shows its plan and does nothing else, as with --check; false "
+        "when not set.",
     ),
     Input(
         "upgrade_reboot",
@@ -391,8 +398,14 @@ PLAYBOOK_INPUTS = (
     Input(
         "upgrade_rollback",
         Kind.BOOLEAN,
-        meaning="Whether an upgrade may bring an older version than the one that is there; false "
-        "when not set.",
+        meaning="Whether upgrade.yml goes back instead: Ray to the release that the nodes kept, "
+        "k3s to an older patch given as k3s_version, a driver to an older version that is named; "
+        "false when not set.",
+    ),
+    Input(
+        "upgrade_wait_for_jobs",
+        meaning="Seconds that upgrade.yml waits for Ray jobs before it stops Ray; true: as long as "
+        "they take. When not set it refuses while there are some.",
     ),
 )
 

@@ -35,35 +35,37 @@ def inputs(os_name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     if RAY_ARCHIVE.exists():
         found |= {"ray_image": RAY_TAG, "ray_image_archive": str(RAY_ARCHIVE)}
-    if (WHEELS / os_name / "complete").exists():
-        found["ray_venv_wheel_dir"] = str(WHEELS / os_name)
+    if (wheels_folder(os_name) / "complete").exists():
+        found["ray_venv_wheel_dir"] = str(wheels_folder(os_name))
     return found
 
 
-def requirements() -> str:
+def requirements(version: str = RAY_VERSION) -> str:
     """Return Ray's requirements: the collection's locked list when there is one."""
-    return (
-        LOCK_FILE.read_text()
-        if LOCK_FILE.exists()
-        else f"ray[default,client,serve]=={RAY_VERSION}\n"
-    )
+    locked = LOCK_FILE.with_name(f"requirements-{version}.txt")
+    return locked.read_text() if locked.exists() else f"ray[default,client,serve]=={version}\n"
 
 
-def ensure_wheels(platform: Platform) -> Path:
+def wheels_folder(platform: str, version: str = RAY_VERSION) -> Path:
+    """Return where the wheels of one version lie; the collection's own has the plain name."""
+    return WHEELS / (platform if version == RAY_VERSION else f"{platform}-ray-{version}")
+
+
+def ensure_wheels(platform: Platform, version: str = RAY_VERSION) -> Path:
     """Return a folder with the wheels of Ray and all it needs for the platform's Python."""
-    folder = WHEELS / platform.name
+    folder = wheels_folder(platform.name, version)
     image = ensure_node_image(platform)
     with lock(CACHE / f"wheels-{platform.name}.lock", f"the wheels of {platform.name}"):
-        digest = digest_of({"requirements": requirements().encode()}, (platform.python,))
+        digest = digest_of({"requirements": requirements(version).encode()}, (platform.python,))
         marker = folder / "complete"
         if marker.exists() and marker.read_text().strip() == digest:
             return folder
-        say(f"downloading Ray {RAY_VERSION} and its dependencies for Python {platform.python}")
+        say(f"downloading Ray {version} and its dependencies for Python {platform.python}")
         shutil.rmtree(folder, ignore_errors=True)
-        work = CACHE / "work" / f"wheels-{platform.name}"
+        work = CACHE / "work" / f"wheels-{folder.name}"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        (work / "requirements.txt").write_text(requirements())
+        (work / "requirements.txt").write_text(requirements(version))
         _download(platform, image, work)
         (work / "requirements.txt").unlink()
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -86,6 +86,12 @@ def parser() -> argparse.ArgumentParser:
     ):
         sub = commands.add_parser(command, help=text)
         sub.add_argument("--os", choices=sorted(PLATFORMS), default=DEFAULT_OS)
+        if command == "wheels":
+            sub.add_argument(
+                "--ray-version",
+                default=artifacts.RAY_VERSION,
+                help="another one lies in a folder of its own (default: %(default)s)",
+            )
     commands.add_parser(
         "clean", help="remove every lab, all images and caches, and the engine that the lab started"
     )
@@ -219,7 +225,7 @@ def _ray_image(args: argparse.Namespace) -> str:
 
 
 def _wheels(args: argparse.Namespace) -> str:
-    return str(artifacts.ensure_wheels(images.platform_called(args.os)))
+    return str(artifacts.ensure_wheels(images.platform_called(args.os), args.ray_version))
 
 
 def _clean(_: argparse.Namespace) -> str:

@@ -19,6 +19,7 @@ DASHBOARD_PORTS = {
     "mol-monitoring": 8265,
     "mol-ray": 8265,
     "mol-ray-venv": 8300,
+    "mol-upgrade": 8265,
 }
 
 

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claims about what an upgrade does to k3s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_k3s import (
+    K3sHost,
+    plan_k3s,
+)
+
+OLD, NEW = "v1.33.5+k3s1", "v1.34.1+k3s1"
+
+
+def seen(**versions: str) -> list[dict[str, Any]]:
+    """Return nodes as k3s_cluster_info has them; those whose name begins with s are servers."""
+    return [
+        {"name": name, "version": version, "roles": ["control-plane"] if name[0] == "s" else []}
+        for name, version in versions.items()
+    ]
+
+
+def hosts(*names: str, wanted: str = NEW) -> list[K3sHost]:
+    """Return hosts that bear the names of their nodes."""
+    return [K3sHost(name, name, wanted) for name in names]
+
+
+def test_servers_go_one_at_a_time_and_agents_after_them() -> None:
+    plan = plan_k3s(hosts("s1", "s2", "a1"), seen(s1=OLD, s2=OLD, a1=OLD))
+    assert [(row.host, row.order) for row in plan.rows] == [("s1", 200), ("s2", 201), ("a1", 202)]
+    assert plan.rows[0].note == "server: drained, one at a time"
+    assert plan.refusals == ()
+
+
+def test_what_has_been_done_is_not_planned_again() -> None:
+    plan = plan_k3s(hosts("s1", "s2", "a1"), seen(s1=NEW, s2=OLD, a1=OLD))
+    assert plan.hosts("k3s") == ["s2", "a1"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        pytest.param("v1.35.0+k3s1", "no minor version may be left out", id="skipped"),
+        pytest.param("v1.32.9+k3s1", "is none for the older", id="downgrade"),
+        pytest.param("newest", "is none of k3s", id="no-version"),
+    ],
+)
+def test_a_step_that_must_not_be_is_refused_with_the_reason(wanted: str, words: str) -> None:
+    plan = plan_k3s(hosts("s1", wanted=wanted), seen(s1=OLD))
+    assert plan.rows == ()
+    assert [(each.host, each.found, each.wanted) for each in plan.refusals] == [("s1", OLD, wanted)]
+    assert words in plan.refusals[0].reason
+
+
+def test_an_agent_before_its_server_is_refused() -> None:
+    plan = plan_k3s([*hosts("s1", wanted=OLD), *hosts("a1")], seen(s1=OLD, a1=OLD))
+    assert "upgrade the servers first" in plan.refusals[0].reason
+
+
+def test_an_older_patch_is_let_through_on_the_way_back_only() -> None:
+    back = hosts("s1", "a1", wanted="v1.34.0+k3s1")
+    nodes = seen(s1=NEW, a1=NEW)
+    assert plan_k3s(back, nodes, back=True).hosts("k3s") == ["s1", "a1"]
+    refused = plan_k3s(back, nodes).refusals
+    assert "upgrade.yml -e upgrade_rollback=true" in refused[0].reason
+
+
+def test_an_older_minor_version_is_refused_on_the_way_back_too() -> None:
+    plan = plan_k3s(hosts("s1", wanted=OLD), seen(s1=NEW), back=True)
+    assert len(plan.refusals) == 1
+
+
+def test_a_host_that_has_not_joined_is_left_to_provision() -> None:
+    plan = plan_k3s(hosts("s1", "a1"), seen(s1=OLD))
+    assert plan.hosts("k3s") == ["s1"]
+    assert plan.notes == ("no k3s is installed on a1; provision.yml does that",)
+
+
+def test_without_an_answer_or_a_wish_nothing_is_planned() -> None:
+    assert plan_k3s(hosts("s1"), []).rows == ()
+    assert plan_k3s(hosts("s1", wanted=""), seen(s1=OLD)).rows == ()
+
+
+def test_a_host_is_found_by_its_name_in_kubernetes() -> None:
+    assert K3sHost.of("GPU_1", {}, NEW) == K3sHost("GPU_1", "gpu-1", NEW)
+    named = {"k3s_node_name": "x", "k3s_version": OLD}
+    assert K3sHost.of("n1", named, NEW) == K3sHost("n1", "x", OLD)
