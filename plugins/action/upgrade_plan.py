@@ -73,7 +73,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         servers, agents = arguments.get("servers") or [], arguments.get("agents") or []
         names = [*servers, *(name for name in agents if name not in servers)]
         answers = [hostvars[name].get(register) or {} for name in servers]
-        nodes = next((each["nodes"] for each in answers if each.get("reachable")), [])
+        nodes: list[Any] = next((each["nodes"] for each in answers if each.get("reachable")), [])
         version = arguments.get("k3s_version") or ""
         hosts = [K3sHost.of(name, hostvars[name], version) for name in names]
         return plan_k3s(hosts, nodes, bool(arguments.get("rollback")))

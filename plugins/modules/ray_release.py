@@ -242,7 +242,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    releases, removed = Releases(params), []
+    releases = Releases(params)
+    removed: list[str] = []
     kept = releases.kept
     if params["state"] == "current":
         why = refusal(params["name"], releases.running, params["version"], params["head_version"])

@@ -81,7 +81,8 @@ def test_a_step_that_the_policy_allows_is_taken(
             "v1.33.4+k3s1",
             {"s1": "v1.33.5+k3s1"},
             "s1 runs k3s v1.33.5+k3s1, and v1.33.4+k3s1 is older: a database that the newer one "
-            "wrote is none for the older; set k3s_version to v1.33.5+k3s1 or newer",
+            "wrote is none for the older; set k3s_version to v1.33.5+k3s1 or newer, or go back "
+            "within the same minor version with upgrade.yml -e upgrade_rollback=true",
             id="downgrade",
         ),
         pytest.param(
@@ -188,3 +189,10 @@ def test_a_server_is_not_restarted_when_the_others_are_no_majority(
     with pytest.raises(UpgradeError) as caught:
         check_majority(next(each for each in seen if each.name == "s1"), seen)
     assert str(caught.value) == message
+
+
+def test_an_older_patch_is_let_through_where_the_way_back_is_asked_for() -> None:
+    all_nodes = nodes(s1="v1.33.5+k3s1", a1="v1.33.5+k3s1")
+    assert needs_upgrade(all_nodes[1], "v1.33.4+k3s1", all_nodes, back=True) is True
+    with pytest.raises(UpgradeError, match="is none for the older"):
+        needs_upgrade(all_nodes[1], "v1.32.9+k3s1", all_nodes, back=True)

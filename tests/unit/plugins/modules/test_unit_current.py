@@ -100,3 +100,20 @@ def test_a_unit_without_the_mark_runs(node: Node, tmp_path: Path) -> None:
     node.answers("systemctl", (0, "", ""))
     result = node.run(main, name="ray.service", stopped_by=str(tmp_path / "drained"))
     assert (result["done"], result["is_stopped"]) == (["enabled", "started"], False)
+
+
+def test_a_unit_that_is_not_to_be_asked_is_ended_before_its_restart(node: Node) -> None:
+    node.answers(SHOW, running(LONG_AFTER_NOW, reload="yes"))
+    node.answers("systemctl", (0, "", ""))
+    assert node.run(main, name="ray.service", kill=True)["done"] == ["restarted"]
+    assert node.calls[1:] == [
+        "systemctl daemon-reload",
+        "systemctl kill --signal=SIGKILL ray.service",
+        "systemctl restart ray.service",
+    ]
+
+
+def test_a_unit_that_stays_is_not_ended(node: Node) -> None:
+    node.answers(SHOW, running(LONG_AFTER_NOW))
+    assert node.run(main, name="ray.service", kill=True)["changed"] is False
+    assert len(node.calls) == 1

@@ -1,0 +1,106 @@
+# Copyright (c) 2026 rackforge contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claims about how the plan reads what was registered for the hosts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.rackforge.gpu_cluster.plugins.action import upgrade_plan
+from ansible_collections.rackforge.gpu_cluster.plugins.action.upgrade_plan import ActionModule
+
+OLD, NEW = "v1.33.5+k3s1", "v1.34.1+k3s1"
+
+
+def ray(found: str, wanted: str = "2.60.0") -> dict[str, Any]:
+    """Return what ray_release has registered."""
+    return {
+        "running": found,
+        "current": None,
+        "previous": None,
+        "wanted": {"version": wanted, "runtime": "venv", "place": f"/opt/ray/{wanted}"},
+    }
+
+
+def act(
+    monkeypatch: pytest.MonkeyPatch,
+    hostvars: dict[str, dict[str, Any]],
+    check: bool = False,
+    **arguments: Any,
+) -> tuple[dict[str, Any], str]:
+    """Return the action's result and what it shows."""
+    shown: list[str] = []
+    action = ActionModule.__new__(ActionModule)
+    action._task = SimpleNamespace(args={"cluster": "lab", **arguments})
+    action._play_context = SimpleNamespace(check_mode=check)
+    monkeypatch.setattr(ActionBase, "run", lambda *_a, **_k: {})
+    monkeypatch.setattr(upgrade_plan, "Display", lambda: SimpleNamespace(display=shown.append))
+    return action.run(None, {"hostvars": hostvars}), "".join(shown)
+
+
+HOSTS: dict[str, dict[str, Any]] = {
+    "n1": {
+        "__ray_release_seen": ray("2.59.0"),
+        "__upgrade_k3s": {
+            "reachable": True,
+            "nodes": [{"name": "n1", "version": OLD, "roles": ["control-plane"]}],
+        },
+        "__upgrade_rows": [{"host": "n1", "component": "docker", "found": "27", "wanted": "28"}],
+    },
+    "n2": {"__ray_release_seen": ray("2.59.0")},
+}
+GROUPS: dict[str, Any] = {"heads": ["n1"], "workers": ["n1", "n2"], "servers": ["n1"]}
+
+
+def test_all_parts_stand_in_one_plan_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, shown = act(monkeypatch, HOSTS, **GROUPS, k3s_version=NEW)
+    assert result["components"] == ["docker", "k3s", "Ray"]
+    assert (result["go"], result["changed"]) == (True, False)
+    assert result["ray"]["hosts"] == ["n1", "n2"]
+    assert [line.split()[1] for line in shown.strip().splitlines()[2:]] == [
+        "docker",
+        "k3s",
+        "Ray",
+        "Ray",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("check", "only"), [(True, False), (False, True)], ids=["check-mode", "plan-only"]
+)
+def test_a_plan_that_is_only_shown_does_not_go(
+    monkeypatch: pytest.MonkeyPatch, check: bool, only: bool
+) -> None:
+    result, shown = act(monkeypatch, HOSTS, check, **GROUPS, only=only)
+    assert (result["go"], result["only"]) == (False, True)
+    assert "2.59.0" in shown
+
+
+def test_one_reason_keeps_all_of_it_from_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = {
+        "host": "n2",
+        "component": "nvidia driver",
+        "found": "580",
+        "wanted": "570",
+        "reason": "it is older",
+    }
+    hosts = {**HOSTS, "n2": {**HOSTS["n2"], "__upgrade_refusals": [refusal]}}
+    result, _shown = act(monkeypatch, hosts, **GROUPS)
+    assert result["failed"] is True
+    assert "n2: nvidia driver 580, expected 570: it is older" in result["msg"]
+
+
+def test_hosts_that_were_not_looked_at_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, shown = act(monkeypatch, {"n1": {}, "n2": {}}, **GROUPS, k3s_version=NEW)
+    assert (result["rows"], result["go"]) == ((), False)
+    assert "Nothing to do" in shown
+
+
+def test_a_row_of_another_form_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AnsibleActionFail, match="a row of the plan is"):
+        act(monkeypatch, {"n1": {"__upgrade_rows": [{"host": "n1"}]}})
