@@ -27,6 +27,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_ray 
     RayHost,
     RayPlan,
     plan_ray,
+    wait_limit,
 )
 
 
@@ -43,6 +44,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hostvars, arguments = (task_vars or {})["hostvars"], self._task.args
         ray = self._ray(hostvars)
         try:
+            waits = wait_limit(arguments.get("wait_for_jobs")) > 0
             plan = joined([self._others(hostvars), self._k3s(hostvars), ray.plan])
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
@@ -53,7 +55,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**result, **data, "changed": False, "failed": True, "msg": msg}
         only = bool(arguments.get("only")) or self._play_context.check_mode
         go = bool(plan.rows) and not only
-        return {**result, **data, "changed": False, "go": go, "only": only}
+        return {**result, **data, "changed": False, "go": go, "only": only, "waits": waits}
 
     def _ray(self, hostvars: Mapping[str, Any]) -> RayPlan:
         heads = list(self._task.args.get("heads") or [])
@@ -65,7 +67,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             for name in names
             if seen[name].get("wanted")
         ]
-        return plan_ray(hosts, bool(self._task.args.get("rollback")))
+        asked = self._task.args.get("hosts") or names
+        outside = [name for name in names if name not in asked]
+        return plan_ray(hosts, bool(self._task.args.get("rollback")), outside)
 
     def _k3s(self, hostvars: Mapping[str, Any]) -> Plan:
         arguments = self._task.args

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_plan import (
@@ -89,14 +89,27 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found.group().split(".")) if found else ()
 
 
-def plan_ray(hosts: Sequence[RayHost], back: bool = False) -> RayPlan:
-    """Return what is done to Ray; ``hosts`` has those of this run, the head first."""
+def plan_ray(hosts: Sequence[RayHost], back: bool = False, outside: Sequence[str] = ()) -> RayPlan:
+    """Return what is done to Ray; ``hosts`` has those of this run, the head first.
+
+    ``outside`` are nodes that --limit keeps out of the run, whose version would stay behind.
+    """
     there = [host for host in hosts if host.found]
     absent = [host.name for host in hosts if not host.found]
     notes = [f"no Ray is installed on {named(absent)}; provision.yml does that"] if absent else []
     if not there or not there[0].is_head:
-        return RayPlan(Plan(notes=tuple(notes)))
-    return _back(there, notes) if back else _forward(there, notes)
+        alone = ["Ray is left alone: its head is not in this run, or has none"] if there else []
+        return RayPlan(Plan(notes=(*notes, *alone)))
+    ray = _back(there, notes) if back else _forward(there, notes)
+    if not ray.stops or not outside:
+        return ray
+    head = there[0]
+    reason = (
+        f"all nodes of a cluster change together, and {named(outside)} would stay behind; run "
+        "without --limit"
+    )
+    refusal = Refusal(head.name, COMPONENT, head.found, ray.version, reason)
+    return replace(ray, plan=replace(ray.plan, refusals=(*ray.plan.refusals, refusal)))
 
 
 def _forward(hosts: Sequence[RayHost], notes: list[str]) -> RayPlan:

@@ -23,6 +23,15 @@ options:
     description: The cluster's name.
     type: str
     required: true
+  hosts:
+    description: Hosts of this run, also those that do not answer. Where it is not given, all of them.
+    type: list
+    elements: str
+    default: []
+  wait_for_jobs:
+    description: Seconds for which Ray jobs are waited for, V(true) or V(false).
+    type: raw
+    default: false
   heads:
     description: Hosts of the group C(ray_head).
     type: list
@@ -95,6 +104,11 @@ go:
   sample: true
 only:
   description: Whether the plan was to be shown and nothing else.
+  returned: success
+  type: bool
+  sample: false
+waits:
+  description: Whether Ray jobs are waited for.
   returned: success
   type: bool
   sample: false

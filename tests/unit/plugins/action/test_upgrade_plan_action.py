@@ -104,3 +104,24 @@ def test_hosts_that_were_not_looked_at_are_left_out(monkeypatch: pytest.MonkeyPa
 def test_a_row_of_another_form_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AnsibleActionFail, match="a row of the plan is"):
         act(monkeypatch, {"n1": {"__upgrade_rows": [{"host": "n1"}]}})
+
+
+@pytest.mark.parametrize(("wait", "waits"), [(None, False), ("0", False), (600, True)])
+def test_the_plan_says_whether_jobs_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch, wait: Any, waits: bool
+) -> None:
+    assert act(monkeypatch, HOSTS, **GROUPS, wait_for_jobs=wait)[0]["waits"] is waits
+
+
+def test_a_wait_that_is_no_time_is_refused_before_any_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(AnsibleActionFail, match="upgrade_wait_for_jobs is 'soon'"):
+        act(monkeypatch, HOSTS, **GROUPS, wait_for_jobs="soon")
+
+
+def test_a_run_with_a_limit_does_not_replace_a_part_of_the_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result, _shown = act(monkeypatch, {"n1": HOSTS["n1"], "n2": {}}, **GROUPS, hosts=["n1"])
+    assert "n2 would stay behind" in result["msg"]

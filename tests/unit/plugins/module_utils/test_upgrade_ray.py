@@ -113,6 +113,18 @@ def test_what_a_host_has_is_what_runs_there(seen: dict[str, Any], found: str) ->
     assert RayHost.from_seen("n1", True, seen).found == found
 
 
+def test_nodes_outside_the_run_keep_the_head_from_being_replaced() -> None:
+    plan = plan_ray([host("n1", OLD)], outside=["n2"]).plan
+    assert "n2 would stay behind; run without --limit" in str(plan.refusals[0])
+    assert plan_ray([host("n1", NEW)], outside=["n2"]).plan.refusals == ()
+
+
+def test_a_run_without_the_head_leaves_ray_alone_and_says_so() -> None:
+    plan = plan_ray([host("n2", OLD)]).plan
+    assert plan.rows == ()
+    assert plan.notes == ("Ray is left alone: its head is not in this run, or has none",)
+
+
 def test_versions_are_compared_as_numbers() -> None:
     assert version_key("2.9.3") < version_key("2.10.0") <= version_key("2.10.0rc1")
 
