@@ -12,7 +12,6 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils import progress_screen
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_screen import (
     Foot,
     Ticker,
@@ -83,7 +82,7 @@ def test_a_fork_leaves_the_terminal_to_its_parent(
     display: Any = Display(screen)
     keep_clear(display, ("display",), threading.RLock(), foot)
     foot.draw(["one"])
-    monkeypatch.setattr(progress_screen.os, "getpid", lambda: -1)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
     display.display("proxied")
     assert os.getpid() == -1
     assert screen.terminal.text == "one\nproxied"
