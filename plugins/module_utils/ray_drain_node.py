@@ -38,7 +38,7 @@ def read_raylet() -> Optional[Raylet]:
     """Return the raylet that runs on this node, the one with Ray's token where several do."""
     found = [each for each in map(_raylet, _processes()) if each]
     ours = [each for each in found if _TOKEN in each.environment]
-    return (ours or found or [None])[0]
+    return next(iter(ours or found), None)
 
 
 def _processes() -> list[str]:

@@ -165,6 +165,8 @@ class Worker:
     def stop(self) -> None:
         """Stop Ray, and give up a start that was to come later."""
         self._command.need(["systemctl", "stop", UNIT])
+        # Ray ends with a failure when it is told to; that is not to be read as one.
+        self._command.run(["systemctl", "reset-failed", UNIT])
         self._command.run(["systemctl", "stop", REJOIN_UNIT])
 
     def start(self) -> None:

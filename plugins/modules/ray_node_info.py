@@ -148,7 +148,7 @@ def read_unit(command: Command) -> dict[str, Any]:
     if lines.get("SubState") == "auto-restart":
         state = "restarting"
     mark = parse_mark(read_text(MARK))
-    if mark and state == "inactive":
+    if mark and state in ("inactive", "failed"):
         state = "drained"
     left = int(lines.get("ActiveExitTimestampMonotonic") or 0)
     booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)

@@ -165,7 +165,7 @@ def test_a_silent_zero_is_told_with_rays_own_words(
     [
         pytest.param("LoadState=loaded\nActiveState=inactive\n", "drained", id="stopped"),
         pytest.param(ACTIVE, "active", id="its-work-has-not-ended"),
-        pytest.param("LoadState=loaded\nActiveState=failed\n", "failed", id="failed"),
+        pytest.param("LoadState=loaded\nActiveState=failed\n", "drained", id="ended-by-a-signal"),
     ],
 )
 def test_a_drained_node_is_told_from_a_stopped_one(
