@@ -378,6 +378,12 @@ PLAYBOOK_INPUTS = (
         "programs that use a GPU; false when not set.",
     ),
     Input(
+        "upgrade_nodes",
+        Kind.BOOLEAN,
+        meaning="Whether upgrade.yml brings GPU drivers, Docker Engine and packages too; true when "
+        "not set.",
+    ),
+    Input(
         "upgrade_packages",
         Kind.BOOLEAN,
         meaning="Whether an upgrade brings packages of the system too; false when not set. Those "
