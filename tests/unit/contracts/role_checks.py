@@ -361,5 +361,5 @@ def scenarios_cover_every_role(root: Path) -> list[str]:
 def _mentioned(path: Path) -> set[str]:
     text = path.read_text(encoding="utf-8")
     by_name = re.findall(re.escape(PREFIX) + r"(\w+)", text)
-    by_path = re.findall(r"playbooks/(\w+)\.ya?ml", text)
+    by_path = re.findall(r"(?:playbooks/|import_playbook: )(\w+)\.ya?ml", text)
     return {*by_name, *by_path}
