@@ -79,6 +79,14 @@ def test_the_cluster_is_read_whole(server: Server) -> None:
     assert (seen["problems"], seen["report"]) == ([], "")
 
 
+def test_the_hash_that_joining_nodes_need_is_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(k3s_cluster_info, "ca_hash", lambda: "6f2d1e3b")
+    server.says("nodes", [api_node("n1")])
+    assert server.run()["ca_hash"] == "6f2d1e3b"
+
+
 def test_it_waits_until_every_node_is_ready(server: Server) -> None:
     first, second = api_node("n1"), api_node("n2")
     server.says("nodes", [first], [first, api_node("n2", ready="False")], [first, second])
