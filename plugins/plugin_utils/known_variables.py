@@ -327,8 +327,8 @@ PLAYBOOK_INPUTS = (
     Input(
         "remove_node_force",
         Kind.BOOLEAN,
-        meaning="Whether remove_node.yml loses what still runs on the nodes after the time, and "
-        "the owner's containers and volumes there.",
+        meaning="Whether remove_node.yml loses what runs on the nodes, and the owner's "
+        "containers and volumes there, instead of waiting for the work of Ray.",
     ),
     Input(
         "remove_node_timeout_seconds",
