@@ -65,8 +65,9 @@ class Desk:
 
     def lock_is_held(self, by: Running) -> bool | None:
         """Return True once a run has changed or is about to change nodes; None before."""
-        if not self.record.exists():
-            return None
-        last = self.known()["operations"][-1]
+        try:
+            last = self.known()["operations"][-1]
+        except (OSError, ValueError):
+            return None  # The run has not replaced a record that is missing or broken yet.
         mine = last["process"]["pid"] == by.process.pid
         return True if mine and last["phase"] == "changes" else None
