@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail
@@ -85,8 +86,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _others(self, hostvars: Mapping[str, Any]) -> Plan:
         rows = self._gathered(hostvars, "rows_register", "__upgrade_rows")
         refusals = self._gathered(hostvars, "refusals_register", "__upgrade_refusals")
+        names = [field.name for field in fields(Refusal)]
         return Plan(
-            tuple(Row.from_data(row) for row in rows), tuple(Refusal(**row) for row in refusals)
+            tuple(Row.from_data(row) for row in rows),
+            tuple(Refusal(**{name: str(row[name]) for name in names}) for row in refusals),
         )
 
     def _gathered(self, hostvars: Mapping[str, Any], option: str, default: str) -> list[Any]:
