@@ -43,6 +43,13 @@ WANTED = {"ray": "2.60.0", "k3s": "v1.34.2+k3s1"}
 SILENT = {"reachable": False, "findings": [{"message": "It did not answer.", "seen": "timed out"}]}
 
 
+#: What the unit of a drained node's Ray says.
+DRAINED = {
+    "unit_state": "drained",
+    "drained": {"since": "09:00", "reason": "a fan", "by": "ops"},
+}
+
+
 def operation(name: str = "provision", result: str = "succeeded", **members: Any) -> Operation:
     """Return an operation on record, ended where that fits its result."""
     ended = LATER if result in ("succeeded", "failed") else None

@@ -22,7 +22,7 @@ EVIL = '<script>window.hit = 1</script><img src=x onerror="window.hit = 1">'
 WELL = made.document(Parts(made.ray(), made.k3s(), made.monitoring()))
 EVERYTHING = made.document(
     Parts(
-        made.ray(24, n1={"unit_state": "off", "version": None}, n2={"drained": True}),
+        made.ray(24, n1={"unit_state": "off", "version": None}, n2=made.DRAINED),
         made.k3s(4, versions={2: "v1.33.5+k3s1"}, k3={"unschedulable": True}),
         made.monitoring("no target is up"),
     ),

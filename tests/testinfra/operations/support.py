@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class Desk:
         document: dict[str, Any] = json.loads(files[0].read_text(encoding="utf-8"))
         schema = json.loads((ROOT / "docs/status-schema.json").read_text(encoding="utf-8"))
         jsonschema.Draft202012Validator(schema).validate(document)
-        return Seen(played, document, files[1].read_text(encoding="utf-8"))
+        return Seen(played, document, html.unescape(files[1].read_text(encoding="utf-8")))
 
     def known(self) -> dict[str, Any]:
         """Return what is on record."""

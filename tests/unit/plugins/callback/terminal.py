@@ -104,7 +104,8 @@ def run_in_terminal(
 ) -> Session:
     """Run a command in a terminal of (rows, columns) to its end.
 
-    ``on_screen`` hears of each new screen, with the terminal to type into and the process.
+    ``on_screen`` hears of each new screen, and of the same one after a second without another,
+    with the terminal to type into and the process.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
@@ -141,6 +142,8 @@ def _follow(
     kept = b""
     while time.monotonic() < end:
         if not select.select([ours], [], [], 1)[0]:
+            if on_screen:
+                on_screen(session.terminal.text + kept.decode(errors="replace"), ours, process)
             continue
         try:
             got = os.read(ours, 65536)

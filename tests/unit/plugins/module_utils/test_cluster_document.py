@@ -20,7 +20,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_stat
 
 from tests.browser import status_samples as made
 
-EVERYTHING = Parts(made.ray(n1={"drained": True}), made.k3s(k1={"ready": False}), made.monitoring())
+EVERYTHING = Parts(made.ray(n1=made.DRAINED), made.k3s(k1={"ready": False}), made.monitoring())
 BUSY = made.record(
     made.operation(),
     made.operation("upgrade", "failed", failed_hosts=("n1",)),

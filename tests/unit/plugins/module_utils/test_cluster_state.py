@@ -21,7 +21,7 @@ WELL = Parts(ray=made.ray())
 AWAY = Parts(ray=made.ray(n1={"unit_state": "off", "version": None}))
 DOWN = Parts(ray=made.ray(head=False))
 ABSENT = Parts(ray=made.ray(head=False, n0=MISSING, n1=MISSING))
-DRAINED = Parts(ray=made.ray(n1={"drained": True}))
+DRAINED = Parts(ray=made.ray(n1=made.DRAINED))
 NOBODY = Record("atlas")
 STOOD = made.record(made.operation())
 NEVER = made.record(made.operation(result="interrupted"), initialized=None)
@@ -76,7 +76,7 @@ def test_the_state_is_one_of_six_words(
             id="head-and-node",
         ),
         pytest.param(
-            DRAINED, "degraded", [("n1", "it was taken out of work; undrain.yml brings it back")],
+            DRAINED, "degraded", [("n1", "drained since 09:00: a fan; undrain.yml brings it back")],
             id="drained",
         ),
         pytest.param(

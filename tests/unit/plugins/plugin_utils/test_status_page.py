@@ -17,7 +17,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.status_page 
 from tests.browser import status_samples as made
 
 VOID = frozenset({"meta", "br"})
-EVERYTHING = Parts(made.ray(n1={"drained": True}), made.k3s(k1={"ready": False}), made.monitoring())
+EVERYTHING = Parts(made.ray(n1=made.DRAINED), made.k3s(k1={"ready": False}), made.monitoring())
 
 
 class Tags(HTMLParser):
