@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,11 +32,15 @@ _Loader.add_multi_constructor("!", _plain)
 
 
 def load(path: Path) -> Any:
-    """Return the YAML document of ``path``; None if there is no such file."""
-    if not path.is_file():
-        return None
+    """Return the YAML document of ``path``; None if there is no such file. Not to be changed."""
+    return _parsed(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+# Contracts ask for the same files hundreds of times.
+@cache
+def _parsed(text: str) -> Any:
     # A subclass of SafeLoader.
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    return yaml.load(text, Loader=_Loader)  # noqa: S506
 
 
 def mapping(path: Path) -> dict[str, Any]:
