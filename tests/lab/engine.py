@@ -23,8 +23,17 @@ PID_FILES = (
 )
 OUR_PID = Path("/var/lib/rackforge-lab/dockerd.pid")
 START_TIMEOUT_SECONDS = 60
-# What a minimal machine may lack, with the package that has it.
-PROGRAMS = (("ip", "iproute2"), ("ssh", "openssh-client"), ("ssh-keygen", "openssh-client"))
+# What a minimal machine may lack, with the package that has it. The packet filter of a node is read
+# and broken with this machine's nft and iptables, in the node's network.
+PROGRAMS = (
+    ("ip", "iproute2"),
+    ("iptables", "iptables"),
+    ("nft", "nftables"),
+    ("nsenter", "util-linux"),
+    ("ss", "iproute2"),
+    ("ssh", "openssh-client"),
+    ("ssh-keygen", "openssh-client"),
+)
 
 
 def ensure_engine() -> None:
