@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.lab.shell import LabError, check, run, say, stream
+from tests.lab.shell import LabError, check, lock, run, say, stream
 
 DATA_ROOT = Path("/var/lib/rackforge-lab/docker")
 LOG = Path("/var/log/rackforge-lab-dockerd.log")
@@ -22,6 +23,10 @@ PID_FILES = (
     (Path("/var/run/docker/containerd/containerd.pid"), "containerd"),
 )
 OUR_PID = Path("/var/lib/rackforge-lab/dockerd.pid")
+# Labs that boot at the same time would start two engines; apt-get refuses to run twice. The second
+# lock is that of scripts/browser-setup, too.
+ENGINE_LOCK = Path("/var/lib/rackforge-lab/engine.lock")
+APT_LOCK = Path("/var/lib/rackforge-lab/apt.lock")
 START_TIMEOUT_SECONDS = 60
 # What a minimal machine may lack, with the package that has it. The packet filter of a node is read
 # and broken with this machine's nft and iptables, in the node's network.
@@ -38,6 +43,12 @@ PROGRAMS = (
 
 def ensure_engine() -> None:
     """Return once `docker info` answers; install and start the engine if need be and allowed."""
+    alone = os.geteuid() == 0
+    with lock(ENGINE_LOCK, "the Docker Engine") if alone else contextlib.nullcontext():
+        _ensure_engine()
+
+
+def _ensure_engine() -> None:
     missing = sorted({package for program, package in PROGRAMS if not shutil.which(program)})
     if missing:
         install(missing)
@@ -73,8 +84,9 @@ def install(packages: list[str]) -> None:
         )
     say(f"installing {' '.join(packages)} with apt-get")
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    stream(["apt-get", "update", "-q"], LOG)
-    stream(["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], LOG)
+    with lock(APT_LOCK, "apt-get"):
+        stream(["apt-get", "update", "-q"], LOG)
+        stream(["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], LOG)
 
 
 def _start_by_systemd() -> None:

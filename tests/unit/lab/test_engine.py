@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +20,13 @@ from tests.lab import engine, faults
     [("nft", "nftables"), ("iptables", "iptables"), ("ip", "iproute2"), ("ss", "iproute2")],
 )
 def test_a_program_that_is_missing_is_installed(
-    monkeypatch: pytest.MonkeyPatch, program: str, package: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, package: str
 ) -> None:
     installed: list[str] = []
     monkeypatch.setattr(shutil, "which", lambda name: None if name == program else f"/bin/{name}")
     monkeypatch.setattr(engine, "install", installed.extend)
     monkeypatch.setattr(engine, "engine_answers", lambda: True)
+    monkeypatch.setattr(engine, "ENGINE_LOCK", tmp_path / "lock")
     engine.ensure_engine()
     assert installed == [package]
 
@@ -38,3 +42,26 @@ def test_a_program_that_is_missing_is_installed(
 )
 def test_what_breaks_a_nodes_network_is_installed(fault: faults.Fault) -> None:
     assert fault.plant.split()[0] in dict(engine.PROGRAMS)
+
+
+def test_labs_that_boot_together_install_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    busy = threading.Lock()
+    met: list[bool] = []
+
+    def install(*_: object) -> None:
+        met.append(not busy.acquire(blocking=False))
+        threading.Event().wait(0.2)
+        busy.release()
+
+    monkeypatch.setattr(engine, "APT_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(engine, "stream", install)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    threads = [threading.Thread(target=engine.install, args=(["nftables"],)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert met == [False] * 4
