@@ -121,12 +121,12 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _stream(self, stream: Stream) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", stream.content_type)
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self.wfile.flush()
         try:
+            self.send_response(200)
+            self.send_header("Content-Type", stream.content_type)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.flush()
             for chunk in stream.chunks:
                 if chunk:
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from http.client import HTTPResponse
+from contextlib import closing
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Optional, Protocol, Union
 from urllib.parse import urlencode
@@ -223,9 +224,10 @@ class Gateway:
             response = call(*leader, context, passed, _FORWARD_SECONDS, _with_query(request))
             content_type = response.getheader("Content-Type", "application/json")
             if is_watch(request) and response.status == 200:
-                return Stream(_chunks(response), content_type)
-            return Answer(response.status, response.read(), content_type)
-        except OSError:
+                return Stream(_chunks(response), content_type, response)
+            with closing(response):
+                return Answer(response.status, response.read(), content_type)
+        except (OSError, HTTPException):
             raise ApiError(500, "InternalError", "etcdserver: leader changed") from None
 
 
@@ -238,7 +240,5 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
     try:
         while data := response.read1(65536):
             yield data
-    except (OSError, ValueError):
+    except (OSError, HTTPException, ValueError):
         return
-    finally:
-        response.close()

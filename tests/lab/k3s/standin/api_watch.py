@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from typing import Optional
 
 from .api_resources import Request, Resources, Target
@@ -27,11 +28,15 @@ class Stream:
 
     chunks: Iterator[bytes]
     content_type: str = "application/json"
+    #: The answer that chunks are passed on from; a generator that never began cannot close it.
+    source: Optional[HTTPResponse] = None
 
     def close(self) -> None:
         """Let go of what the chunks come from."""
         if isinstance(self.chunks, Generator):
             self.chunks.close()
+        if self.source is not None:
+            self.source.close()
 
 
 def is_watch(request: Request) -> bool:

@@ -44,21 +44,24 @@ class Peer:
         self._authorization = basic("server", password)
         self._connection: Optional[http.client.HTTPSConnection] = None
         self._lock = threading.Lock()
+        self._ended = False
 
     def ask(self, what: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Return the answer; raise PeerError when there is none in time."""
         with self._lock:
+            if self._ended:
+                raise PeerError("this server stops")
             fresh = self._connection is None
             try:
                 return self._once(what, body, seconds)
             except (OSError, http.client.HTTPException, ValueError) as exc:
-                self.close()
+                self._close()
                 if fresh or isinstance(exc, TimeoutError):
                     raise PeerError(repr(exc)) from None
             try:
                 return self._once(what, body, seconds)
             except (OSError, http.client.HTTPException, ValueError) as exc:
-                self.close()
+                self._close()
                 raise PeerError(repr(exc)) from None
 
     def _once(self, what: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -80,7 +83,12 @@ class Peer:
         return answer if isinstance(answer, dict) else {}
 
     def close(self) -> None:
-        """Forget the connection."""
+        """Ask this member nothing more."""
+        with self._lock:
+            self._ended = True
+            self._close()
+
+    def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
