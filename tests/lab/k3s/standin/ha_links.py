@@ -53,6 +53,7 @@ class Links:
         self._password = password
         self._peers: dict[str, Peer] = {}
         self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -99,11 +100,12 @@ class Links:
     ) -> None:
         """Have a thread for every other member."""
         for name, member in members().items():
-            if name == self._me or name in self._peers:
-                continue
-            self.seen[name] = Seen()
-            self._peers[name] = self._peer(member)
-            arguments = (name, self._peer(member), members, body, heard)
+            with self._lock:
+                if name == self._me or name in self._peers:
+                    continue
+                seen = self.seen[name] = Seen()
+                self._peers[name] = self._peer(member)
+            arguments = (name, seen, self._peer(member), members, body, heard)
             thread = threading.Thread(target=self._listen, args=arguments, daemon=True)
             # Whoever stops this meanwhile waits for threads that have begun only.
             thread.start()
@@ -115,13 +117,13 @@ class Links:
     def _listen(
         self,
         name: str,
+        seen: Seen,
         peer: Peer,
         members: Callable[[], Mapping[str, Member]],
         body: Callable[[], dict[str, Any]],
         heard: Heard,
     ) -> None:
         # Another connection than that of changes, so that one does not wait for the other.
-        seen = self.seen[name]
         while not self._stopped.wait(self._pace.beat):
             if name not in members():
                 break
@@ -134,7 +136,9 @@ class Links:
             seen.at = time.monotonic()
             heard(name, answer, peer)
         peer.close()
-        gone = self._peers.pop(name, None)
+        # Who left may come back at once, and is then followed by another thread.
+        with self._lock:
+            gone = self._peers.pop(name, None)
+            self.seen.pop(name, None)
         if gone is not None:
             gone.close()
-        self.seen.pop(name, None)
