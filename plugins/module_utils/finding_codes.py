@@ -160,6 +160,7 @@ KNOWN = frozenset(
         "rocm-missing",
         "route-elsewhere",
         "secure-boot-unsigned",
+        "service-ended",
         "shm-too-small",
         "slot-limits",
         "space-too-small",

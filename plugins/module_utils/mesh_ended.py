@@ -4,7 +4,7 @@
 """Services that ended while the mesh was tried: their ports are closed, and no path is to blame.
 
 A working cluster starts and ends processes in its port ranges all the time. A service with a port
-of its own that ends meanwhile is a fault, and stays one.
+of its own that ends meanwhile is worth a word: nobody knows now whether the way there is open.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
+    Finding,
+    Severity,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model import (
     Listener,
     PairResult,
@@ -24,36 +28,50 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_port_te
 )
 
 
-def forgivable(plan: Iterable[Listener], ended: Mapping[str, str]) -> dict[str, frozenset[int]]:
-    """Return by host the ports of ``ended`` that only ranges hold, no service with its own port."""
-    rows = list(plan)
-    found = {}
-    for host, ports in ended.items():
-        fixed = {
-            port
-            for row in rows
-            if row.host == host and row.protocol == "tcp"
-            for port in _own_port(row)
-        }
-        kept = frozenset(expand(ports)) - fixed
-        if kept:
-            found[host] = kept
-    return found
-
-
-def _own_port(row: Listener) -> list[int]:
-    ports = expand(row.ports)
-    return ports if len(ports) == 1 else []
-
-
 def without_ended(report: ProbeReport, ended: Mapping[str, frozenset[int]]) -> ProbeReport:
     """Return the report, in which refused ports of services that have ended were not tried."""
     pairs = tuple(_pair(each, ended.get(each.destination, frozenset())) for each in report.pairs)
     return replace(report, pairs=pairs)
 
 
+def ended_findings(
+    plan: Iterable[Listener],
+    reports: Iterable[ProbeReport],
+    ended: Mapping[str, frozenset[int]],
+) -> list[Finding]:
+    """Return a warning for each node whose service with a port of its own ended and was missed."""
+    missed: dict[str, set[int]] = {}
+    for report in reports:
+        for pair in report.pairs:
+            over = _refused(pair) & ended.get(pair.destination, frozenset())
+            missed.setdefault(pair.destination, set()).update(over)
+    services: dict[str, dict[int, str]] = {}
+    for row in plan:
+        ports = expand(row.ports)
+        if row.protocol == "tcp" and len(ports) == 1 and ports[0] in missed.get(row.host, ()):
+            services.setdefault(row.host, {})[ports[0]] = row.service
+    return [_finding(host, services[host]) for host in sorted(services)]
+
+
+def _finding(host: str, services: Mapping[int, str]) -> Finding:
+    names = ", ".join(f"{services[port]} ({port})" for port in sorted(services))
+    return Finding(
+        severity=Severity.WARNING,
+        code="service-ended",
+        host=host,
+        message=f"Services of {host} ended while others tried their ports: {names}.",
+        seen="they listened when the test began and not when it ended, as when Ray restarts",
+        expected="services that stay, so that the paths to them are proven",
+        fix="ansible-playbook -i inv.ini status.yml   (and preflight.yml again when it is healthy)",
+    )
+
+
+def _refused(pair: PairResult) -> set[int]:
+    return set(expand(pair.tcp.get(Verdict.REFUSED.value, "")))
+
+
 def _pair(pair: PairResult, ended: frozenset[int]) -> PairResult:
-    refused = set(expand(pair.tcp.get(Verdict.REFUSED.value, "")))
+    refused = _refused(pair)
     over = refused & ended
     if not over:
         return pair

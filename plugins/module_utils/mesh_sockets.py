@@ -52,11 +52,24 @@ def read_listening(address: str) -> Listening:
     own = socket.inet_aton(address)
     found: dict[str, set[int]] = {"tcp": set(), "udp": set()}
     for protocol, state in (("tcp", _PROC_LISTEN), ("udp", _PROC_UDP)):
-        for local, _peer, seen in _proc_rows(protocol):
+        for local, _peer, seen, _inode in _proc_rows(protocol):
             host, port = local
             if seen == state and host in (_ANY4, _ANY6, own, _MAPPED + own):
                 found[protocol].add(port)
     return Listening(frozenset(found["tcp"]), frozenset(found["udp"]))
+
+
+def read_listeners(address: str) -> dict[int, int]:
+    """Return the inode of the socket behind each TCP port of ``read_listening``.
+
+    It tells whether the same socket still listens; the lowest one where several share a port.
+    """
+    own = socket.inet_aton(address)
+    found: dict[int, int] = {}
+    for (host, port), _peer, seen, inode in _proc_rows("tcp"):
+        if seen == _PROC_LISTEN and host in (_ANY4, _ANY6, own, _MAPPED + own):
+            found[port] = min(inode, found.get(port, inode))
+    return found
 
 
 def read_connections(
@@ -113,16 +126,16 @@ def _read_table(peer: bytes, family: int, found: Connections) -> None:
     states = {f"{state:02X}" for state in _TAKEN}
     pairs = found.setdefault(peer, set())
     table = "tcp" if family == socket.AF_INET else "tcp6"
-    for (_host, port), (host, peer_port), state in _proc_table(table):
+    for (_host, port), (host, peer_port), state, _inode in _proc_table(table):
         if state in states and host[-4:] == peer:
             pairs.add(struct.pack("!HH", port, peer_port))
 
 
-_Row = tuple[tuple[bytes, int], tuple[bytes, int], str]
+_Row = tuple[tuple[bytes, int], tuple[bytes, int], str, int]
 
 
 def _proc_rows(protocol: str) -> Iterator[_Row]:
-    """Yield own end, peer's end and state of each socket; rows that cannot be read are left out."""
+    """Yield own end, peer's end, state and inode of each socket that can be read."""
     for name in (protocol, f"{protocol}6"):
         yield from _proc_table(name)
 
@@ -131,9 +144,9 @@ def _proc_table(name: str) -> Iterator[_Row]:
     with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:
         next(file, "")
         for line in file:
-            words = line.split(None, 4)
+            words = line.split(None, 10)
             with contextlib.suppress(ValueError, IndexError):
-                yield _proc_end(words[1]), _proc_end(words[2]), words[3]
+                yield _proc_end(words[1]), _proc_end(words[2]), words[3], int(words[9])
 
 
 def _proc_end(text: str) -> tuple[bytes, int]:

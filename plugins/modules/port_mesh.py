@@ -64,10 +64,11 @@ options:
     description: UDP ports to listen to.
     type: str
     default: ""
-  served:
-    description: For O(state=absent), TCP ports at which services of the node listened when the test began. RV(ended) has those that are gone.
-    type: str
-    default: ""
+  listeners:
+    description:
+      - For O(state=absent), RV(listeners) of O(state=listening). RV(ended) has the ports whose service is gone, or is another one now.
+    type: dict
+    default: {}
   seconds:
     description:
       - For O(state=listening) the seconds after which the listeners are gone in any case.
@@ -207,8 +208,13 @@ was_listening:
   returned: with O(state=absent)
   type: bool
   sample: true
+listeners:
+  description: Inode of the socket behind each TCP port at which a service of the node listens, V(0) for one that has just ended.
+  returned: with O(state=listening)
+  type: dict
+  sample: {"8077": 81920}
 ended:
-  description: Those of O(served) at which nobody listens any more, in the kernel's notation.
+  description: Ports of O(listeners) at which nobody listens any more, or another socket than then, in the kernel's notation.
   returned: with O(state=absent)
   type: str
   sample: "11378"
@@ -238,7 +244,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_port_te
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_probe import Order, probe
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_routes import by_source
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_sockets import (
-    read_listening,
+    read_listeners,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_start import (
     end_agent,
@@ -265,7 +271,7 @@ def check(params: dict[str, Any]) -> None:
     for address in addresses:
         if not is_ipv4(address):
             raise ValueError(f"saw the address {address!r}, expected IPv4 such as 10.0.0.1")
-    for text in (params["tcp"], params["udp"], params["served"]):
+    for text in (params["tcp"], params["udp"]):
         joined(text)
     for each in params["targets"]:
         joined(each["tcp"], each["tcp_served"], each["udp"], each["udp_served"])
@@ -285,13 +291,17 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
             params["seconds"],
             params["ranges"] == "few",
         )
-        return {"report": start_agent(key, wish).to_plain()}
+        report = start_agent(key, wish)
+        sockets = read_listeners(params["address"])
+        served = {str(port): sockets.get(port, 0) for port in expand(report.tcp.served)}
+        return {"report": report.to_plain(), "listeners": served}
     if params["state"] == "absent":
         # Whether the agent still listens, also where a packet filter keeps even this node from it.
-        heard = read_listening(params["address"]).tcp
+        heard = read_listeners(params["address"])
+        before = {int(port): int(inode) for port, inode in params["listeners"].items()}
         return {
-            "was_listening": not heard.isdisjoint(expand(params["tcp"])),
-            "ended": compress(set(expand(params["served"])) - heard),
+            "was_listening": not heard.keys().isdisjoint(expand(params["tcp"])),
+            "ended": compress(port for port, inode in before.items() if heard.get(port) != inode),
             "was_there": end_agent(key, params["address"], params["tcp"]),
         }
     targets = tuple(target_from_plain(each) for each in params["targets"])
@@ -327,7 +337,7 @@ def main() -> None:
             "secret": {"type": "str", "required": True, "no_log": True},
             "tcp": {"type": "str", "default": ""},
             "udp": {"type": "str", "default": ""},
-            "served": {"type": "str", "default": ""},
+            "listeners": {"type": "dict", "default": {}},
             "seconds": {"type": "int", "default": 120},
             "ranges": {"choices": ["complete", "few"], "default": "complete"},
             "source": {"type": "str", "default": ""},

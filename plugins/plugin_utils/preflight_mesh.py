@@ -18,7 +18,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.inventory_mo
     Inventory,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_ended import (
-    forgivable,
+    ended_findings,
     without_ended,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_judge import judge_mesh
@@ -35,6 +35,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model i
     listener_from_plain,
     probe_report_from_plain,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_port_text import expand
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.port_catalogue import (
     CONTROL_NODE,
 )
@@ -59,11 +60,12 @@ CAUSES = {
 
 @dataclass(frozen=True)
 class Mesh:
-    """The plan of the paths, who listened, and what each node saw."""
+    """The plan of the paths, who listened, what each node saw, and what ended meanwhile."""
 
     listeners: tuple[Listener, ...] = ()
     listens: Mapping[str, ListenReport] = field(default_factory=dict)
     reports: Mapping[str, ProbeReport] = field(default_factory=dict)
+    ended: tuple[Finding, ...] = ()
 
     @property
     def was_up(self) -> bool:
@@ -87,16 +89,17 @@ def read_mesh(variables: Mapping[str, Mapping[str, Any]]) -> Mesh:
         if here and CONTROL_NODE not in reports:
             reports[CONTROL_NODE] = probe_report_from_plain(here)
     listeners = tuple(listener_from_plain(each) for each in plan)
-    ended = forgivable(listeners, _ended(variables))
+    ended = _ended(variables)
     seen = {name: without_ended(each, ended) for name, each in reports.items()}
-    return Mesh(listeners, listens, seen)
+    said = tuple(ended_findings(listeners, reports.values(), ended))
+    return Mesh(listeners, listens, seen, said)
 
 
-def _ended(variables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _ended(variables: Mapping[str, Mapping[str, Any]]) -> dict[str, frozenset[int]]:
     """Return by host the ports whose service went away meanwhile, as the last task saw it."""
     left = {name: values.get(LEFT) for name, values in variables.items()}
     return {
-        name: str(each.get("ended") or "")
+        name: frozenset(expand(str(each.get("ended") or "")))
         for name, each in left.items()
         if isinstance(each, Mapping)
     }
@@ -125,7 +128,7 @@ def mesh_findings(mesh: Mesh, inventory: Inventory, known: Sequence[Finding]) ->
     nodes = {host.name: _view(host, explained.get(host.name, "")) for host in inventory.nodes}
     found = judge_mesh(mesh.reports, mesh.listens, mesh.listeners, nodes, members(inventory))
     everybody = members(inventory)
-    return [each for each in found if not _is_told(each, told, everybody)]
+    return [*mesh.ended, *(each for each in found if not _is_told(each, told, everybody))]
 
 
 def _is_told(finding: Finding, told: Set[tuple[str, str]], everybody: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
@@ -38,11 +39,18 @@ def test_three_calls_prove_a_path_and_leave_nothing(node: Node) -> None:
     assert {each["changed"] for each in (heard, seen, first, second)} == {False}
 
 
-def test_services_that_went_away_meanwhile_are_told(node: Node) -> None:
+def test_services_that_went_away_or_began_anew_meanwhile_are_told(node: Node) -> None:
     address = new_address()
-    with socket.create_server((address, 23001)):
-        left = call(node, "absent", address, tcp=PORTS, served="23001-23002")
-    assert left["ended"] == "23002"
+    with socket.create_server((address, 23001)) as stays, socket.create_server((address, 23002)):
+        anew = socket.create_server((address, 23003))
+        heard = call(node, "listening", address, tcp="23000-23003", seconds=60)
+        anew.close()
+        with socket.create_server((address, 23003)):
+            listeners = {**heard["listeners"], "23004": 0}
+            left = call(node, "absent", address, tcp="23000", listeners=listeners)
+        assert heard["report"]["tcp"]["served"] == "23001-23003"
+        assert heard["listeners"]["23001"] == os.fstat(stays.fileno()).st_ino
+        assert left["ended"] == "23003-23004"
 
 
 def test_check_mode_runs_as_usual(node: Node) -> None:

@@ -151,9 +151,28 @@ def test_a_process_that_ended_meanwhile_is_no_closed_port() -> None:
         },
         "n2": {"__preflight_tried": registered(tried)},
     }
-    pair = read_mesh(variables).reports["n2"].pairs[0]
-    # 11921 still has its service, 8077 is a port that one service has for itself.
-    assert pair.tcp == {"refused": "8077,11921", "untested": "11378"}
+    mesh = read_mesh(variables)
+    # 11921 still has its service.
+    assert mesh.reports["n2"].pairs[0].tcp == {"refused": "11921", "untested": "8077,11378"}
+    # 8077 is a port that one service has for itself.
+    assert [(each.code, each.host, each.message) for each in mesh.ended] == [
+        (
+            "service-ended",
+            "n1",
+            "Services of n1 ended while others tried their ports: ray-node-manager (8077).",
+        )
+    ]
+
+
+def test_a_service_that_ended_after_everybody_had_reached_it_is_not_told() -> None:
+    variables: dict[str, dict[str, Any]] = {
+        "n1": {
+            "__preflight_paths": [LISTENER.to_plain()],
+            "__preflight_left": {"was_listening": True, "ended": "8077"},
+        },
+        "n2": {"__preflight_tried": registered(TRIED)},
+    }
+    assert read_mesh(variables).ended == ()
 
 
 @pytest.mark.parametrize(
@@ -228,6 +247,12 @@ def told(
 
 def test_a_sound_mesh_has_no_findings() -> None:
     assert told(Scene(3)) == []
+
+
+def test_what_ended_meanwhile_is_told() -> None:
+    ended = about("service-ended", "node2")
+    mesh = replace(mesh_of(Scene(3)), ended=(ended,))
+    assert mesh_findings(mesh, inventory_of(Scene(3)), []) == [ended]
 
 
 def test_a_mesh_that_was_not_up_has_no_findings() -> None:
