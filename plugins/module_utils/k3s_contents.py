@@ -17,6 +17,9 @@ from typing import Any, Optional
 OWN_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 #: Who makes pods, and may itself be made by another of them.
 CONTROLLERS = ("deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs")
+_CONTROLLER_KINDS = frozenset(
+    ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob")
+)
 _RELEASE = "meta.helm.sh/release-name"
 _HOSTNAME = "kubernetes.io/hostname"
 _ENDED = ("Succeeded", "Failed")
@@ -62,6 +65,31 @@ def owners_pods(pods: Iterable[Any], controllers: Iterable[Any], ours: Iterable[
             node = _text(_part(pod, "spec").get("nodeName"))
             found.append(Pod(f"{namespace}/{name}", node, _owner(pod) is not None))
     return sorted(found, key=lambda pod: pod.name)
+
+
+def being_deleted(pods: Iterable[Any], controllers: Iterable[Any]) -> list[str]:
+    """Return the owner's pods that go away: they are marked so, or what made them is gone."""
+    makers = {_key(item): item for item in controllers}
+    found = []
+    for pod in pods:
+        key = _key(pod)
+        ended = _part(pod, "status").get("phase") in _ENDED
+        if not ended and key[1] not in OWN_NAMESPACES and _goes(pod, makers):
+            found.append(f"{key[1]}/{key[2]}")
+    return sorted(found)
+
+
+def _goes(item: Mapping[str, Any], makers: Mapping[Key, Any]) -> bool:
+    for _step in range(_GENERATIONS):
+        if _metadata(item).get("deletionTimestamp"):
+            return True
+        owner = _owner(item)
+        if owner is None or owner[0] not in _CONTROLLER_KINDS:
+            return False
+        if owner not in makers:
+            return True
+        item = makers[owner]
+    return False
 
 
 def claimed_volumes(volumes: Iterable[Any]) -> list[Volume]:

@@ -16,6 +16,8 @@ description:
   - Asks the API of a server what would be lost with the cluster. Run it on a server. It does not fail when the API does not answer.
   - Pods of Kubernetes' own namespaces, and those that the manifests and charts in the manifest directory of this collection made, are
     left out. That directory is on the first server; another server knows nothing of it and tells these pods as well.
+  - Pods that are being deleted, or whose Deployment or Job has been deleted, are waited for, since they end by themselves and may be saving
+    their work. Those that are left after O(timeout) are told like all others.
 extends_documentation_fragment:
   - rackforge.gpu_cluster.attributes.read_only
 options:
@@ -23,6 +25,10 @@ options:
     description: Directory with the manifests that this collection deploys.
     type: path
     default: /var/lib/rancher/k3s/server/manifests/rackforge
+  timeout:
+    description: Seconds to wait for pods that are being deleted.
+    type: int
+    default: 60
 """
 
 EXAMPLES = r"""
@@ -71,6 +77,7 @@ volumes:
 """
 
 import os
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -79,6 +86,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command impo
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_cluster import parse_nodes
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_contents import (
     CONTROLLERS,
+    being_deleted,
     claimed_volumes,
     owners_pods,
 )
@@ -109,15 +117,24 @@ def deployed(kubectl: Kubectl, folder: str) -> list[Any]:
     return items if isinstance(items, list) else [answer]
 
 
-def look(kubectl: Kubectl, folder: str) -> dict[str, Any]:
+def settled(kubectl: Kubectl, timeout: int) -> tuple[list[Any], list[Any]]:
+    """Return the pods and what makes pods, once no pod is being deleted or the time is over."""
+    end = time.monotonic() + timeout
+    while True:
+        pods, controllers = kubectl.get("pods"), kubectl.get(",".join(CONTROLLERS))
+        if not being_deleted(pods, controllers) or time.monotonic() >= end:
+            return pods, controllers
+        time.sleep(1)
+
+
+def look(kubectl: Kubectl, folder: str, timeout: int) -> dict[str, Any]:
     """Return what the API tells."""
     members = [
         {"name": node.name, "ready": node.ready, "server": SERVER_ROLE in node.roles}
         for node in parse_nodes(kubectl.get("nodes"))
     ]
-    pods = owners_pods(
-        kubectl.get("pods"), kubectl.get(",".join(CONTROLLERS)), deployed(kubectl, folder)
-    )
+    found, controllers = settled(kubectl, timeout)
+    pods = owners_pods(found, controllers, deployed(kubectl, folder))
     volumes = claimed_volumes(kubectl.get("persistentvolumes"))
     return {
         "reachable": True,
@@ -133,6 +150,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "manifests": {"type": "path", "default": f"{MANIFESTS_DIR}/rackforge"},
+            "timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )
@@ -141,7 +159,7 @@ def main() -> None:
     try:
         if not present:
             raise KubectlError(f"there is no {BINARY}", "silent")
-        seen = look(Kubectl(Command(module)), module.params["manifests"])
+        seen = look(Kubectl(Command(module)), module.params["manifests"], module.params["timeout"])
     except KubectlError as error:
         seen = {"reachable": False, "error": str(error), **empty}
     module.exit_json(changed=False, present=present, **seen)

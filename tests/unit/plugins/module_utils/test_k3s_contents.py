@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_contents import (
     Pod,
     Volume,
+    being_deleted,
     claimed_volumes,
     losses,
     owners_pods,
@@ -82,6 +83,39 @@ def test_pods_of_the_owner_are_told(
     found: Any, controllers: list[Any], ours: list[Any], expected: list[Pod]
 ) -> None:
     assert owners_pods([found], controllers, ours) == expected
+
+
+MARKED = {"deletionTimestamp": "2026-01-31T09:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("found", "controllers", "expected"),
+    [
+        pytest.param(pod("train"), [], [], id="bare"),
+        pytest.param(thing("Pod", "train", metadata=MARKED), [], ["default/train"], id="marked"),
+        pytest.param(pod("w", "ReplicaSet/web-1"), [], ["default/w"], id="its-set-is-gone"),
+        pytest.param(
+            pod("w", "ReplicaSet/web-1"), [SET], ["default/w"], id="its-deployment-is-gone"
+        ),
+        pytest.param(
+            pod("w", "ReplicaSet/web-1"), [SET, thing("Deployment", "web")], [], id="stays"
+        ),
+        pytest.param(
+            pod("w", "ReplicaSet/web-1"),
+            [SET, thing("Deployment", "web", metadata=MARKED)],
+            ["default/w"],
+            id="its-deployment-is-marked",
+        ),
+        pytest.param(pod("r", "RayCluster/r"), [], [], id="made-by-who-is-not-known"),
+        pytest.param(pod("t", "Job/t", phase="Failed"), [], [], id="ended"),
+        pytest.param(pod("d", "ReplicaSet/d", "kube-system"), [], [], id="kubernetes-own"),
+        pytest.param(None, [None], [], id="garbage"),
+    ],
+)
+def test_pods_that_go_away_are_known(
+    found: Any, controllers: list[Any], expected: list[str]
+) -> None:
+    assert being_deleted([found], controllers) == expected
 
 
 def test_a_volume_is_told_with_the_nodes_that_its_data_lies_on() -> None:

@@ -73,6 +73,30 @@ def test_members_pods_and_volumes_are_told(cluster: Node, tmp_path: Path) -> Non
     assert (result["present"], result["reachable"], result["volumes"]) == (True, True, [])
 
 
+GOING = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-31T09:00:00Z"}}  # type: ignore[dict-item]
+
+
+def test_a_pod_that_is_being_deleted_is_waited_for(
+    cluster: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        cluster.answers(f"{KUBECTL} pods", items(OURS))
+
+    monkeypatch.setattr("time.sleep", wait)
+    cluster.answers(f"{KUBECTL} pods", items(GOING, OURS))
+    result = cluster.run(main, manifests=str(tmp_path / "none"))
+    assert ([pod["name"] for pod in result["pods"]], waited) == (["default/web-1-x"], [1])
+
+
+def test_a_pod_that_does_not_end_is_told(cluster: Node, tmp_path: Path) -> None:
+    cluster.answers(f"{KUBECTL} pods", items(GOING))
+    result = cluster.run(main, manifests=str(tmp_path / "none"), timeout=0)
+    assert [pod["name"] for pod in result["pods"]] == ["default/train"]
+
+
 def test_pods_of_our_manifests_are_left_out(cluster: Node, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "web.yaml").touch()
