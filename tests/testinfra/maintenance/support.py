@@ -30,6 +30,18 @@ def begin(cluster: Cluster, job: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def end(job: subprocess.Popen[str], head: Any) -> list[str]:
+    """Let the job slow_tasks end; return where each of its tasks ran, when none was lost."""
+    assert job.poll() is None, job.communicate()[0]
+    head.check_output("touch /run/slow_tasks.end")
+    said = job.communicate(timeout=300)[0]
+    head.check_output("rm /run/slow_tasks.end")
+    assert job.returncode == 0, said
+    places = [line.removeprefix("done on ") for line in said.splitlines() if "done on " in line]
+    assert f"begun {len(places)}, done {len(places)}" in said
+    return places
+
+
 def works(node: Any, title: str) -> None:
     """Return when a process of Ray's with this title runs on the node."""
     until(lambda: node.run(f"pgrep --full '^ray::{title}'").rc == 0, f"{title} at work")
