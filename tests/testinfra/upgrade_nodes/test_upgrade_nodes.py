@@ -59,7 +59,7 @@ def before() -> dict[str, list[str]]:
 
 def test_the_plan_names_every_node_and_changes_nothing(before: dict[str, list[str]]) -> None:
     status, said = play(name="upgrade_nodes_plan.yml")
-    rows = re.findall(r"(\S+): NVIDIA driver (\S+) to (\S+)", said)
+    rows = re.findall(r"([\w-]+): NVIDIA driver ([\d.]+) to ([\d.]+)", said)
     assert (status, sorted(rows)) == (0, [(node, OLD, NEW) for node in sorted(before)])
     assert (changes(said), {loaded(node) for node in before}) == ({}, {OLD})
     assert [len(gpus) for gpus in before.values()] == [2, 2, 2]
