@@ -152,9 +152,7 @@ def _finding(
 ) -> Finding:
     """Return the finding that tells ``group``."""
     block = group.block
-    opens = group.verdict in _FIREWALLED and all(
-        nodes.get(name, NO_VIEW).provision_opens for name in block.destinations
-    )
+    opens = group.verdict in _FIREWALLED and _is_opened(block, nodes)
     sources = {a for a, b in tested if b in block.destinations} if block.kind is Kind.TO else ()
     only_one = len(block.destinations) == 1
     who = who_text(block, len(sources) if only_one else 0)
@@ -173,6 +171,13 @@ def _finding(
         expected=_expected(block, nodes),
         fix=fix,
     )
+
+
+def _is_opened(block: Block, nodes: Mapping[str, NodeView]) -> bool:
+    """Return whether provision.yml opens every destination to the sources."""
+    views = [nodes.get(name, NO_VIEW) for name in block.sources]
+    addresses = [view.address for view in views if view.address]
+    return all(nodes.get(name, NO_VIEW).opens_to(addresses) for name in block.destinations)
 
 
 def _host(block: Block, everybody: Set[str]) -> str:
@@ -201,7 +206,8 @@ def _provision(nodes: Mapping[str, NodeView], block: Block) -> str:
     """Return that provision.yml opens the firewall, or stops it."""
     view = nodes.get(block.destinations[0], NO_VIEW)
     does = "stops" if view.os_base_firewall == "off" else "opens"
+    firewall = "the rules of an earlier run" if view.closed_by_us else view.firewall
     return (
         "ansible-playbook -i inv.ini provision.yml"
-        f"   (os_base_firewall={view.os_base_firewall} {does} {view.firewall})"
+        f"   (os_base_firewall={view.os_base_firewall} {does} {firewall})"
     )

@@ -24,7 +24,9 @@ class NodeView:
     no rule lets in, ``rules`` when there are only single rules that drop or reject, empty when the
     node was looked at and has neither, None when that is not known. ``network`` is the network of
     the node address, such as ``198.19.1.0/24``. ``known_fault`` is the code of a finding that
-    explains whatever the mesh sees of the node, such as interface-down.
+    explains whatever the mesh sees of the node, such as interface-down. ``admits`` are the sources
+    that rules of ours in the firewall (``provisioned``) let in, None when they are not known;
+    ``closed_by_us`` says that a table of ours closes the node (os_base_firewall=enforce).
     """
 
     address: str = ""
@@ -34,14 +36,43 @@ class NodeView:
     os_base_firewall: str = "auto"
     provisioned: bool = False
     known_fault: str = ""
+    admits: Optional[tuple[str, ...]] = None
+    closed_by_us: bool = False
 
     @property
     def provision_opens(self) -> bool:
         """Return whether provision.yml makes the way through this node's firewall."""
-        if self.provisioned:
-            return False
-        firewalls = STOPPED if self.os_base_firewall == "off" else OPENED
-        return self.firewall in firewalls
+        return not self.provisioned and self._is_changed
+
+    def opens_to(self, sources: Iterable[str]) -> bool:
+        """Return whether provision.yml makes the way for these addresses.
+
+        A node that was provisioned before lets a newcomer in with the next run, too.
+        """
+        if not self.provisioned or self.admits is None:
+            return self.provision_opens
+        return self._is_changed and not any(is_admitted(each, self.admits) for each in sources)
+
+    @property
+    def _is_changed(self) -> bool:
+        if self.os_base_firewall == "off":
+            return self.firewall in STOPPED
+        return self.closed_by_us or self.firewall in OPENED
+
+
+def is_admitted(address: str, admits: Iterable[str]) -> bool:
+    """Return whether an address is one of these, or in one of the networks and ranges."""
+    own = ipaddress.IPv4Address(address)
+    for text in admits:
+        first, _dash, last = text.partition("-")
+        try:
+            if last and ipaddress.IPv4Address(first) <= own <= ipaddress.IPv4Address(last):
+                return True
+            if not last and own in ipaddress.IPv4Network(text, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
 
 
 NO_VIEW = NodeView()
@@ -61,6 +92,7 @@ def node_view(
     links = facts.get("links") or {}
     firewall = links.get("firewall") or {}
     active = firewall.get("active") or []
+    admits = firewall.get("admits")
     others = _OTHERS.get(str(firewall.get("filters")))
     interface = str(facts.get("node_interface") or "")
     return NodeView(
@@ -71,6 +103,8 @@ def node_view(
         os_base_firewall=os_base_firewall or "auto",
         provisioned=bool(firewall.get("ours")),
         known_fault=known_fault,
+        admits=tuple(map(str, admits)) if isinstance(admits, list) else None,
+        closed_by_us=bool(firewall.get("closed_by_us")),
     )
 
 

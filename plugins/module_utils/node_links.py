@@ -225,6 +225,12 @@ def read_reserved(root: str = "/") -> Optional[str]:
         return None
 
 
+#: An address, a network such as 10.1.0.0/24 or a range such as 10.1.0.2-10.1.0.9 in a rule.
+_SOURCES = re.compile(
+    r"(?<![\w.:])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}|-\d{1,3}(?:\.\d{1,3}){3})?(?![\w.])"
+)
+
+
 def read_firewall(command: Command) -> Optional[dict[str, Any]]:
     """Return which firewalls turn down input here, and what of ours is in them; None if untold."""
     try:
@@ -235,6 +241,7 @@ def read_firewall(command: Command) -> Optional[dict[str, Any]]:
         "active": seen.active(),
         "filters": any(_turns_down(text) for text in _rule_texts(seen)),
         "ours": _has_ours(seen),
+        "admits": _admitted(seen),
         "closed_by_us": any((each.family, each.table) == ("inet", NAME) for each in seen.chains),
         "ufw_rules": list(seen.ufw_owners[:MOST_RULES]) if seen.ufw_runs else [],
         "trusted": _trusted(seen)[:MOST_RULES],
@@ -255,6 +262,15 @@ def _rule_texts(seen: Seen) -> list[str]:
 def _turns_down(rules: str) -> bool:
     """Return whether any rule or policy drops or rejects something, whatever that is."""
     return re.search(r"\b(drop|reject|DROP|REJECT)\b", rules) is not None
+
+
+def _admitted(seen: Seen) -> list[str]:
+    """Return the IPv4 addresses, networks and ranges that rules of ours speak of."""
+    texts = [*(seen.ufw or ()), *(rule for zone in seen.runtime or () for rule in zone.ours)]
+    texts += [each.text for each in seen.saved if has_chain(each.text)]
+    chains = [*our_chains(seen.chains), *(each for each in seen.chains if each.table == NAME)]
+    texts += [rule.text for chain in chains for rule in chain.rules]
+    return sorted({found for text in texts for found in _SOURCES.findall(text)})
 
 
 def _has_ours(seen: Seen) -> bool:

@@ -389,6 +389,26 @@ def test_the_fix_fits_the_firewall_before_the_node(
     assert [(each.code, each.fix) for each in scene.judge()] == [(code, fix)]
 
 
+@pytest.mark.parametrize(
+    ("admits", "code"),
+    [
+        pytest.param(("198.19.1.11", "198.19.1.12"), "port-closed-by-firewall", id="newcomer"),
+        pytest.param(("198.19.1.11", "198.19.1.14"), "port-filtered", id="member"),
+        pytest.param(("198.19.1.11-198.19.1.20",), "port-filtered", id="member-in-a-range"),
+        pytest.param(("198.19.1.0/24", "x"), "port-filtered", id="member-of-the-network"),
+        pytest.param(None, "port-filtered", id="not-told"),
+    ],
+)
+def test_a_newcomer_is_let_in_by_provision(admits: Optional[tuple[str, ...]], code: str) -> None:
+    scene = Scene(4)
+    scene.fail("node4", "*", "filtered", tcp="8076", udp="")
+    for name in ("node1", "node2", "node3"):
+        scene.views[name] = replace(
+            scene.views[name], firewall="rules", provisioned=True, closed_by_us=True, admits=admits
+        )
+    assert [(each.code, each.host) for each in scene.judge()] == [(code, "node4")]
+
+
 def test_a_fault_of_one_direction_says_that_the_other_one_works() -> None:
     scene = Scene(4)
     scene.fail("node3", "node2", "filtered", tcp="8076", udp="")
@@ -599,7 +619,7 @@ def test_a_view_is_read_from_what_the_probe_brought() -> None:
         "node_address": "198.19.1.12",
         "node_interface": "eth1",
         "interfaces": [{"name": "eth1", "addresses": ["198.19.1.12/24"]}],
-        "links": {"firewall": {"active": ["ufw"], "ours": True}},
+        "links": {"firewall": {"active": ["ufw"], "ours": True, "admits": ["198.19.1.13"]}},
     }
     assert node_view(facts, "enforce") == NodeView(
         address="198.19.1.12",
@@ -608,6 +628,7 @@ def test_a_view_is_read_from_what_the_probe_brought() -> None:
         firewall="ufw",
         os_base_firewall="enforce",
         provisioned=True,
+        admits=("198.19.1.13",),
     )
 
 

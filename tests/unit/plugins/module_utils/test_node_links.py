@@ -252,10 +252,23 @@ def test_a_closed_ruleset_is_told(root: Path) -> None:
         "active": ["nftables"],
         "filters": True,
         "ours": False,
+        "admits": [],
         "closed_by_us": False,
         "ufw_rules": [],
         "trusted": [],
     }
+
+
+def test_the_members_in_our_rules_are_told(root: Path) -> None:
+    ruleset = (
+        "table inet rackforge {\n\tchain input {\n"
+        "\t\ttype filter hook input priority 10; policy drop;\n"
+        "\t\tip saddr { 198.19.1.11, 198.19.1.13-198.19.1.15 } tcp dport 8076 accept\n"
+        "\t\tip saddr 10.1.0.0/24 udp dport 8472 accept\n\t}\n}\n"
+    )
+    facts = read(root, {**PROGRAMS, "nft": (0, ruleset)})
+    admits = ["10.1.0.0/24", "198.19.1.11", "198.19.1.13-198.19.1.15"]
+    assert (facts["firewall"]["ours"], facts["firewall"]["admits"]) == (True, admits)
 
 
 def test_the_owners_rules_of_an_active_ufw_are_told(root: Path) -> None:
