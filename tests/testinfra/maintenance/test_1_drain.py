@@ -67,7 +67,7 @@ def test_a_second_drain_changes_nothing(inventory: Path) -> None:
 def test_status_shows_it_as_drained(inventory: Path, tmp_path: Path) -> None:
     told = tmp_path / "status.json"
     play(inventory, "status.yml", status_file=str(told))
-    rows = {row["name"]: row for row in json.loads(told.read_text())["nodes"]}
+    rows = {row["name"]: row for row in json.loads(told.read_text())["ray"]["nodes"]}
     assert rows[DRAINED]["state"] == "drained"
     assert "a new fan" in rows[DRAINED]["reason"]
 
