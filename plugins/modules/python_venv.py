@@ -83,11 +83,17 @@ import os
 import re
 import shutil
 import tarfile
+from contextlib import suppress
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_lock import alone_on_node
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.venv_mark import (
+    MARK,
+    marked_digest,
+    remove_marked,
+    write_mark,
+)
 
-MARK = ".rackforge.json"
 TAIL = 12
 
 
@@ -106,13 +112,7 @@ def present_digest(path: str) -> str:
 
     An environment whose interpreter went away (a distribution's upgrade does that) has none.
     """
-    if not os.path.exists(os.path.join(path, "bin", "python")):
-        return ""
-    try:
-        with open(os.path.join(path, MARK), encoding="utf-8") as file:
-            return str(json.load(file)["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    return marked_digest(path) if os.path.exists(os.path.join(path, "bin", "python")) else ""
 
 
 def version_of(text: str) -> tuple[int, ...]:
@@ -200,16 +200,8 @@ def clear(path: str) -> None:
                 f"{path} holds something that is no virtual environment; move it away, or choose "
                 "another place"
             )
-        shutil.rmtree(path)
+        remove_marked(path)
     os.makedirs(path, mode=0o755, exist_ok=True)
-
-
-def write_mark(path: str, mark: dict[str, str]) -> None:
-    """Write the mark: whole or not at all."""
-    draft = os.path.join(path, MARK + ".new")
-    with open(draft, "w", encoding="utf-8") as file:
-        json.dump(mark, file)
-    os.replace(draft, os.path.join(path, MARK))
 
 
 def make(module: AnsibleModule, python: str) -> None:
@@ -225,9 +217,12 @@ def make(module: AnsibleModule, python: str) -> None:
         pip = [os.path.join(path, "bin", "python"), "-m", "pip", "install"]
         run(module, pip + pip_arguments(module.params, work), pip_environment(module.params))
         shutil.rmtree(work)
+        # A node that loses its power now must not have the mark without the files.
+        run(module, ["sync", "--file-system", path], {})
         write_mark(path, {"digest": digest(module.params), "python": python})
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            remove_marked(path)
         raise
 
 

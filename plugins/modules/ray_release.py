@@ -128,8 +128,6 @@ removed:
   sample: [/opt/ray/2.57.0]
 """
 
-import os
-import shutil
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -154,10 +152,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file im
     read_text,
     shown,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.venv_mark import (
+    is_ours,
+    marked_digest,
+    remove_marked,
+)
 
 PROC = "/proc"
-#: What python_venv writes into a finished environment, and nobody else.
-MARK = ".rackforge.json"
 RECORD_MODE = 0o644
 
 
@@ -178,8 +179,7 @@ class Releases:
         known = [*self.kept.left, *filter(None, (self.kept.previous, self.current))]
         if self.wanted.place not in [each.place for each in known]:
             return False
-        mark = os.path.join(self.wanted.place, MARK)
-        return self.wanted.runtime != VENV or os.path.exists(mark)
+        return self.wanted.runtime != VENV or bool(marked_digest(self.wanted.place))
 
     def result(self, kept: Kept) -> dict[str, Any]:
         """Return what the module says of the node."""
@@ -209,8 +209,8 @@ def prune(module: AnsibleModule, releases: Releases) -> tuple[Kept, list[str]]:
 def remove(module: AnsibleModule, release: Release) -> bool:
     """Remove a release of ours; return whether it need not be kept in mind any longer."""
     if release.runtime == VENV:
-        if os.path.exists(os.path.join(release.place, MARK)):
-            shutil.rmtree(release.place)
+        if is_ours(release.place):
+            remove_marked(release.place)
         return True
     known = Store().load().get("ray")
     if known is None or known.before.images.get(release.place) is not False:

@@ -217,8 +217,10 @@ def test_an_interrupted_installation_is_made_anew(node: Node, tmp_path: Path) ->
     node.answers(f"python3 {PROBE}", (0, "3.11\n", ""))
     node.answers("python3 -m venv", (0, "", ""))
     node.answers(f"{path}/bin/python -m pip install", (0, "", ""))
+    node.answers(f"sync --file-system {path}", (0, "", ""))
     assert node.run(main, path=str(path), requirements=["tiny==1.0"])["changed"] is True
     assert not (path / "half").exists()
+    assert node.calls[-1].startswith("sync"), "no mark before its files are on the disk"
     assert f'"digest": "{digest(PARAMS)}"' in (path / MARK).read_text()
 
 

@@ -36,7 +36,7 @@ class Home:
         """Lay down a finished environment and return where it lies."""
         place = self.folder / "opt" / version
         place.mkdir(parents=True)
-        (place / ".rackforge.json").write_text("{}")
+        (place / ".rackforge.json").write_text('{"digest": "abc"}')
         return str(place)
 
     def starts(self, place: str) -> None:
@@ -119,6 +119,8 @@ def test_a_kept_release_needs_nothing_brought(node: Node, home: Home) -> None:
     previous = {"version": "2.59.0", "runtime": "venv", "place": old}
     home.record.write_text(json.dumps({"previous": previous, "left": []}))
     assert node.run(main, **home.arguments("2.59.0", back=True))["kept"] is True
+    (Path(old) / ".rackforge.json").write_text('{"digest": ""}')
+    assert node.run(main, **home.arguments("2.59.0", back=True))["kept"] is False, "begun only"
     (Path(old) / ".rackforge.json").unlink()
     assert node.run(main, **home.arguments("2.59.0", back=True))["kept"] is False
 
