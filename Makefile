@@ -137,11 +137,15 @@ molecule-%: setup
 
 .PHONY: test-slow
 test-slow: setup ## What takes too long for every change: interruptions, and the scenarios SLOW_SCENARIOS
-	@JOBS=$(JOBS) scripts/run-steps interruptions $(addprefix molecule-,$(SLOW_SCENARIOS))
+	@JOBS=$(JOBS) scripts/run-steps interruptions upgrade-interruptions $(addprefix molecule-,$(SLOW_SCENARIOS))
 
 .PHONY: interruptions
 interruptions: setup ## Kill runs at 20 task boundaries (half an hour; BOUNDARIES="provision:3,9 reset:5" for some)
 	@.venv/bin/python -m tests.slow.interruptions $(if $(BOUNDARIES),--boundaries $(BOUNDARIES))
+
+.PHONY: upgrade-interruptions
+upgrade-interruptions: setup ## Kill upgrades of Ray, or cut a node's power, at POINTS (10) random points (an hour; SEED=7 repeats a draw)
+	@.venv/bin/python -m tests.slow.upgrade_interruptions --count $(or $(POINTS),10) $(if $(SEED),--seed $(SEED))
 
 .PHONY: mesh-soak
 mesh-soak: setup ## Preflight with every port on healthy nodes, RUNS times (50): no run may find anything

@@ -19,6 +19,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.lab import lifecycle
 from tests.lab.paths import ROOT
@@ -110,17 +111,16 @@ def try_boundary(cluster: Cluster, boundary: Boundary, before: Mapping[str, Snap
     if not complaint and boundary.playbook == "reset":
         complaint = "; ".join(cluster.differences(before))
     if complaint:
-        keep(boundary, killed, following, last)
+        keep(LOGS, f"{boundary.playbook}-{boundary.number}", killed, following, last)
     seconds = killed.seconds + following.seconds + last.seconds
     return Outcome(boundary, task, seconds, complaint)
 
 
-def keep(boundary: Boundary, *runs: Played) -> None:
+def keep(folder: Path, name: str, *runs: Played) -> None:
     """Write the outputs of runs that did not do what they should below .cache/logs."""
-    LOGS.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for number, played in enumerate(runs, 1):
-        name = f"{boundary.playbook}-{boundary.number}-{number}.log"
-        (LOGS / name).write_text(f"{played.output}\nrc {played.rc}\n")
+        (folder / f"{name}-{number}.log").write_text(f"{played.output}\nrc {played.rc}\n")
 
 
 def fresh(name: str, nodes: int) -> Cluster:

@@ -102,13 +102,22 @@ class Running:
     tasks: list[str] = field(default_factory=list)
     reader: Thread | None = None
 
-    def follow(self, on_task: Callable[[str, Running], None] | None = None) -> None:
-        """Read the output in the background; ``on_task`` hears of each task as it begins."""
+    def follow(
+        self,
+        on_task: Callable[[str, Running], None] | None = None,
+        on_line: Callable[[str, Running], None] | None = None,
+    ) -> None:
+        """Read the output in the background.
+
+        ``on_task`` hears of each task as it begins, ``on_line`` of each line.
+        """
 
         def read(stream: IO[str]) -> None:
             with stream:
                 for line in stream:
                     self.lines.append(line)
+                    if on_line:
+                        on_line(line.rstrip(), self)
                     found = TASK.match(line.rstrip())
                     if found:
                         self.tasks.append(found.group(1))
@@ -186,6 +195,7 @@ class Cluster:
         *arguments: str,
         env: Mapping[str, str] | None = None,
         on_task: Callable[[str, Running], None] | None = None,
+        on_line: Callable[[str, Running], None] | None = None,
     ) -> Running:
         """Start ansible-playbook in a process group of its own."""
         argv = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(self.inventory)]
@@ -202,7 +212,7 @@ class Cluster:
             start_new_session=True,
         )
         running = Running(process, time.monotonic())
-        running.follow(on_task)
+        running.follow(on_task, on_line)
         return running
 
     def play(self, playbook: str, *arguments: str, env: Mapping[str, str] | None = None) -> Played:
