@@ -33,6 +33,8 @@ class RayHost:
     """A host of Ray's groups: what is on it, and what the inventory wants.
 
     ``found`` is empty where no Ray is installed, ``previous`` where no release is kept.
+    ``has_leftovers`` tells of releases that an upgrade would have removed at its end; those of a
+    node that went back wait for the upgrade that tries again.
     """
 
     name: str
@@ -42,6 +44,7 @@ class RayHost:
     place: str
     previous: str = ""
     previous_place: str = ""
+    has_leftovers: bool = False
 
     @classmethod
     def from_seen(cls, name: str, is_head: bool, seen: Mapping[str, Any]) -> RayHost:
@@ -56,6 +59,8 @@ class RayHost:
             place=str(wanted.get("place") or ""),
             previous=str(previous.get("version") or ""),
             previous_place=str(previous.get("place") or ""),
+            has_leftovers=bool(seen.get("left"))
+            and previous.get("place") not in (None, current.get("place")),
         )
 
 
@@ -64,13 +69,15 @@ class RayPlan:
     """The part of the plan about Ray.
 
     ``places`` is where each host's release lies or comes to lie. ``stops`` says whether the head
-    restarts, which ends what runs in the cluster.
+    restarts, which ends what runs in the cluster. ``prunes`` names the hosts whose releases that
+    are not needed any more are removed at the end.
     """
 
     plan: Plan
     version: str = ""
     places: Optional[Mapping[str, str]] = None
     stops: bool = False
+    prunes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for the playbook."""
@@ -80,6 +87,7 @@ class RayPlan:
             "places": dict(self.places or {}),
             "stops": self.stops,
             "hosts": hosts,
+            "prunes": list(self.prunes),
         }
 
 
@@ -132,7 +140,12 @@ def _forward(hosts: Sequence[RayHost], notes: list[str]) -> RayPlan:
         if host.wanted == version and version_key(version) < version_key(host.found)
     ]
     places = {host.name: host.place for host in hosts}
-    return _rows(hosts, version, places, tuple(refusals), notes)
+    unpruned = [host.name for host in hosts if host.found == version and host.has_leftovers]
+    if unpruned:
+        left = f"releases of Ray that are not needed any more are removed from {named(unpruned)}"
+        notes = [*notes, left]
+    ray = _rows(hosts, version, places, tuple(refusals), notes)
+    return replace(ray, prunes=(*ray.plan.hosts(COMPONENT), *unpruned))
 
 
 def _back(hosts: Sequence[RayHost], notes: list[str]) -> RayPlan:

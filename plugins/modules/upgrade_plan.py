@@ -126,11 +126,11 @@ components:
   elements: str
   sample: [Ray]
 ray:
-  description: The version that Ray comes to have, the C(places) of its release by host, the C(hosts) on which it changes, and whether the head
-    C(stops).
+  description: The version that Ray comes to have, the C(places) of its release by host, the C(hosts) on which it changes, whether the head
+    C(stops), and the hosts of which releases that are not needed any more are removed (C(prunes)).
   returned: success
   type: dict
-  sample: {version: 2.60.0, places: {node1: /opt/ray/2.60.0}, hosts: [node1], stops: true}
+  sample: {version: 2.60.0, places: {node1: /opt/ray/2.60.0}, hosts: [node1], stops: true, prunes: [node1]}
 notes:
   description: What else is to be said.
   returned: success

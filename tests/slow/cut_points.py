@@ -43,8 +43,8 @@ PHASES = (
     Phase("head stops", "Start the Ray head", _RUNS),
     Phase("head switches", "Start the Ray head"),
     Phase("workers", "Let the Ray workers join"),
-    Phase("prune", "Tell how long Ray was away", "prune |"),
     Phase("back again", "Tell how long Ray was away"),
+    Phase("prune", "Remove the releases of Ray"),
     Phase("verify", "Look at the nodes themselves"),
     Phase("verify", "Wait for the nodes at the Ray head"),
 )

@@ -72,7 +72,7 @@ def test_moments_are_tasks_that_begin_and_hosts_that_are_done() -> None:
 
 
 def test_every_phase_is_a_play_of_the_upgrade() -> None:
-    names = ("ray_upgrade", "ray_install", "verify")
+    names = ("upgrade", "ray_upgrade", "ray_install", "verify")
     plays = [
         play["name"]
         for name in names

@@ -45,6 +45,40 @@ def test_equal_versions_are_nothing_to_do() -> None:
     assert (ray.plan.rows, ray.plan.refusals, ray.plan.notes) == ((), (), ())
 
 
+def seen(now: str, previous: str | None, left: int) -> dict[str, Any]:
+    """Return what ray_release tells of a node that wants and runs the new release."""
+    rows = [
+        {"version": each, "runtime": "venv", "place": f"/opt/ray/{each}"}
+        for each in (now, NEW, previous or "", "2.58.1")
+    ]
+    kept = rows[2] if previous else None
+    return {"current": rows[0], "wanted": rows[1], "previous": kept, "left": rows[3:][:left]}
+
+
+@pytest.mark.parametrize(
+    ("state", "pruned"),
+    [
+        pytest.param(seen(OLD, None, 0), True, id="is-upgraded"),
+        pytest.param(seen(NEW, OLD, 1), True, id="was-cut-off-before-it-removed-them"),
+        pytest.param(seen(NEW, OLD, 0), False, id="nothing-left"),
+        pytest.param(seen(NEW, NEW, 1), False, id="went-back-and-keeps-the-newer"),
+        pytest.param(seen(NEW, None, 1), False, id="no-way-back"),
+    ],
+)
+def test_releases_are_removed_at_the_end_also_when_nothing_else_is_to_do(
+    state: dict[str, Any], pruned: bool
+) -> None:
+    ray = plan_ray([RayHost.from_seen("n1", True, state)])
+    assert ray.to_dict()["prunes"] == (["n1"] if pruned else [])
+    is_told = any("are removed from n1" in note for note in ray.plan.notes)
+    assert is_told is (pruned and not ray.plan.rows)
+
+
+def test_a_rollback_removes_nothing() -> None:
+    state = {**seen(NEW, OLD, 1), "running": NEW}
+    assert plan_ray([RayHost.from_seen("n1", True, state)], back=True).to_dict()["prunes"] == []
+
+
 def test_a_host_without_ray_is_left_to_provision() -> None:
     ray = plan_ray([host("n1", OLD), host("n2", "")])
     assert ray.plan.hosts("Ray") == ["n1"]
