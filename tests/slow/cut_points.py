@@ -35,10 +35,10 @@ class Phase:
     at_work: str = ""
 
 
-#: In the order of the run; a moment belongs to the first one that fits.
+#: In the order of the run; a moment belongs to the first one that fits. Of the first play only the
+#: step that takes long counts: others would be drawn in its place.
 PHASES = (
     Phase("fetch", "Bring the release of Ray to every node", _FETCHED, "pgrep -f '[p]ip install'"),
-    Phase("fetch", "Bring the release of Ray to every node"),
     Phase("jobs", "Have no job that would be lost"),
     Phase("head stops", "Start the Ray head", _RUNS),
     Phase("head switches", "Start the Ray head"),

@@ -31,6 +31,7 @@ from tests.slow.cut_points import (
 HEAD, BRING = "Start the Ray head", "Bring the release of Ray to every node while the old one runs"
 ROLE = "rackforge.gpu_cluster.ray : "
 RUN = f"{ROLE}service | Run Ray with what was just laid down"
+VENV = "runtime_venv | Have Ray in its virtual environment (takes a minute where it is missing)"
 OUTPUT = f"""
 PLAY [Find every problem before the first change] ***
 
@@ -40,6 +41,9 @@ ok: [node1]
 PLAY [{BRING}] ***
 
 TASK [{ROLE}fetch | Record how the node stands before the first change] ***
+ok: [node1]
+
+TASK [{ROLE}{VENV}] ***
 ok: [node1]
 changed: [node2]
 
@@ -58,10 +62,10 @@ skipping: [node1]
 
 def test_moments_are_tasks_that_begin_and_hosts_that_are_done() -> None:
     found = moments(OUTPUT.splitlines())
-    assert [(each.task.partition("| ")[2], each.host) for each in found["fetch"]] == [
-        ("Record how the node stands before the first change", ""),
-        ("Record how the node stands before the first change", "node1"),
-        ("Record how the node stands before the first change", "node2"),
+    assert [(each.task.removeprefix(ROLE), each.host) for each in found["fetch"]] == [
+        (VENV, ""),
+        (VENV, "node1"),
+        (VENV, "node2"),
     ]
     assert [each.host for each in found["head switches"]] == ["", "node1"]
     assert found["head stops"] == [Moment(HEAD, RUN), Moment(HEAD, RUN, "node1")]
