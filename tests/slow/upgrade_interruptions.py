@@ -197,7 +197,7 @@ def wanting(version: str) -> tuple[str, ...]:
     """Return the options that ask for a release of Ray, with its wheels."""
     wheels = artifacts.wheels_folder(DEFAULT_OS, version)
     return ("-e", f"ray_version={version}", "-e", f"ray_venv_wheel_dir={wheels}",
-            "-e", "preflight_ports=off")  # fmt: skip
+            "-e", "preflight_ports=sample")  # fmt: skip
 
 
 def cut(upgraded: Upgraded, point: Point) -> tuple[Played, bool]:
