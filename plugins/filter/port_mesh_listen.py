@@ -32,10 +32,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: For each node of the plan its ports of each protocol, in the kernel's notation. Empty texts where nobody tries any.
+  description:
+    - For each node of the plan its ports of each protocol, in the kernel's notation. Empty texts where nobody tries any.
+    - C(units) has, by systemd unit, those TCP ports that the unit's services need at its start.
   type: dict
   sample:
-    gpu-head: {tcp: "6379,8000,8076-8079,8265,10002-20000,44217,44227,52365,54311,56999", udp: ""}
+    gpu-head:
+      tcp: "6379,8000,8076-8079,8265,10002-20000,44217,44227,52365,54311,56999"
+      udp: ""
+      units: {ray.service: "6379,8076-8078,8265,10001,52365,54311,56999"}
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -46,12 +51,16 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model i
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_plan import (
     all_listen_ports,
+    ports_of_units,
 )
 
 
-def port_mesh_listen(plan: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+def port_mesh_listen(plan: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the ports of every node of the plan."""
-    return all_listen_ports(listener_from_plain(each) for each in plan)
+    listeners = [listener_from_plain(each) for each in plan]
+    units = ports_of_units(listeners)
+    ports = all_listen_ports(listeners)
+    return {host: {**mine, "units": units[host]} for host, mine in ports.items()}
 
 
 class FilterModule:

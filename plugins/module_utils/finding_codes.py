@@ -160,7 +160,7 @@ KNOWN = frozenset(
         "rocm-missing",
         "route-elsewhere",
         "secure-boot-unsigned",
-        "service-ended",
+        "service-not-up",
         "shm-too-small",
         "slot-limits",
         "space-too-small",

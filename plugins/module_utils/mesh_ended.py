@@ -1,10 +1,10 @@
 # Copyright (c) 2026 rackforge contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services that ended while the mesh was tried: their ports are closed, and no path is to blame.
+"""Services that were not up while the mesh was tried: no path is to blame for their ports.
 
 A working cluster starts and ends processes in its port ranges all the time. A service with a port
-of its own that ends meanwhile is worth a word: nobody knows now whether the way there is open.
+of its own that starts or ends meanwhile is worth a word: nobody knows whether the way is open.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def ended_findings(
     reports: Iterable[ProbeReport],
     ended: Mapping[str, frozenset[int]],
 ) -> list[Finding]:
-    """Return a warning for each node whose service with a port of its own ended and was missed."""
+    """Return a warning for each node whose service with a port of its own was missed."""
     missed: dict[str, set[int]] = {}
     for report in reports:
         for pair in report.pairs:
@@ -57,10 +57,10 @@ def _finding(host: str, services: Mapping[int, str]) -> Finding:
     names = ", ".join(f"{services[port]} ({port})" for port in sorted(services))
     return Finding(
         severity=Severity.WARNING,
-        code="service-ended",
+        code="service-not-up",
         host=host,
-        message=f"Services of {host} ended while others tried their ports: {names}.",
-        seen="they listened when the test began and not when it ended, as when Ray restarts",
+        message=f"Services of {host} were not up while others tried their ports: {names}.",
+        seen="their unit runs or waits for its start, and they were starting, or ended meanwhile",
         expected="services that stay, so that the paths to them are proven",
         fix="ansible-playbook -i inv.ini status.yml   (and preflight.yml again when it is healthy)",
     )

@@ -134,6 +134,37 @@ def listen_ports(listeners: Iterable[Listener], host: str) -> dict[str, str]:
     )
 
 
+_RAY, _K3S, _K3S_AGENT = "ray.service", "k3s.service", "k3s-agent.service"
+#: Services that listen from the start of their unit on, by their names in the catalogue, with the
+#: units, as the roles name them. Those that come later or never (ray-serve) are not among them.
+UNITS: Mapping[str, tuple[str, ...]] = {
+    "ray-gcs": (_RAY,),
+    "ray-dashboard": (_RAY,),
+    "ray-client": (_RAY,),
+    "ray-node-manager": (_RAY,),
+    "ray-object-manager": (_RAY,),
+    "ray-metrics": (_RAY,),
+    "ray-runtime-env-agent": (_RAY,),
+    "ray-dashboard-agent": (_RAY,),
+    "ray-dashboard-agent-grpc": (_RAY,),
+    "k3s-api": (_K3S,),
+    "k3s-kubelet": (_K3S, _K3S_AGENT),
+}
+
+
+def ports_of_units(listeners: Iterable[Listener]) -> dict[str, dict[str, str]]:
+    """Return by host and unit the TCP ports that the unit's services need at its start."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for each in listeners:
+        units = found.setdefault(each.host, {})
+        for unit in UNITS.get(each.service, ()):
+            units.setdefault(unit, []).append(each.ports)
+    return {
+        host: {unit: united(tuple(lists)) for unit, lists in units.items()}
+        for host, units in found.items()
+    }
+
+
 def all_listen_ports(listeners: Iterable[Listener]) -> dict[str, dict[str, str]]:
     """Return ``listen_ports`` of every host of the plan."""
     texts: dict[str, dict[str, list[str]]] = {}

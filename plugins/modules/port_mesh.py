@@ -64,6 +64,12 @@ options:
     description: UDP ports to listen to.
     type: str
     default: ""
+  units:
+    description:
+      - For O(state=listening), TCP ports that services of systemd units need at their start, by unit. Where a unit runs, starts or waits for
+        its start, they are left to it, since a service that finds its port taken may give up for good.
+    type: dict
+    default: {}
   listeners:
     description:
       - For O(state=absent), RV(listeners) of O(state=listening). RV(ended) has the ports whose service is gone, or is another one now.
@@ -209,7 +215,7 @@ was_listening:
   type: bool
   sample: true
 listeners:
-  description: Inode of the socket behind each TCP port at which a service of the node listens, V(0) for one that has just ended.
+  description: Inode of the socket behind each TCP port at which a service of the node listens, V(0) for one that is not up.
   returned: with O(state=listening)
   type: dict
   sample: {"8077": 81920}
@@ -226,11 +232,13 @@ was_there:
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.boot_units import parse_show
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command import Command
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_listen import Wish
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_model import (
     ProbeReport,
@@ -280,21 +288,44 @@ def check(params: dict[str, Any]) -> None:
             raise ValueError(f"saw {name}: {params[name]}, expected 1 or more")
 
 
-def run(params: dict[str, Any]) -> dict[str, Any]:
+def left_to_units(command: Command, units: Mapping[str, str]) -> set[int]:
+    """Return the ports of those units that run, or will as soon as it is their turn."""
+    if not units:
+        return set()
+    show = ["systemctl", "show", "--property=Id,ActiveState,Job", *sorted(units)]
+    seen = parse_show(command.run(show).out)
+    up = [
+        unit
+        for unit in units
+        if seen.get(unit, {}).get("ActiveState", "inactive") not in ("inactive", "failed")
+        or seen.get(unit, {}).get("Job", "") not in ("", "0")
+    ]
+    return {port for unit in up for port in expand(units[unit])}
+
+
+def listen(key: bytes, wish: Wish, left: Set[int]) -> dict[str, Any]:
+    """Return the report of the listeners; ports that were left alone are the services' own."""
+    report = start_agent(key, wish)
+    sockets = read_listeners(wish.address)
+    served = set(expand(report.tcp.served)) | left
+    report = replace(report, tcp=replace(report.tcp, served=compress(served)))
+    listeners = {str(port): sockets.get(port, 0) for port in sorted(served)}
+    return {"report": report.to_plain(), "listeners": listeners}
+
+
+def run(params: dict[str, Any], command: Command) -> dict[str, Any]:
     """Return the result of the wished state."""
     key = key_of(params["secret"])
     if params["state"] == "listening":
+        left = left_to_units(command, params["units"]) & set(expand(params["tcp"]))
         wish = Wish(
             params["address"],
-            params["tcp"],
+            compress(set(expand(params["tcp"])) - left),
             params["udp"],
             params["seconds"],
-            params["ranges"] == "few",
+            params["ranges"] == "few" or bool(left),
         )
-        report = start_agent(key, wish)
-        sockets = read_listeners(params["address"])
-        served = {str(port): sockets.get(port, 0) for port in expand(report.tcp.served)}
-        return {"report": report.to_plain(), "listeners": served}
+        return listen(key, wish, left)
     if params["state"] == "absent":
         # Whether the agent still listens, also where a packet filter keeps even this node from it.
         heard = read_listeners(params["address"])
@@ -337,6 +368,7 @@ def main() -> None:
             "secret": {"type": "str", "required": True, "no_log": True},
             "tcp": {"type": "str", "default": ""},
             "udp": {"type": "str", "default": ""},
+            "units": {"type": "dict", "default": {}},
             "listeners": {"type": "dict", "default": {}},
             "seconds": {"type": "int", "default": 120},
             "ranges": {"choices": ["complete", "few"], "default": "complete"},
@@ -362,7 +394,7 @@ def main() -> None:
     )
     try:
         check(module.params)
-        result = run(module.params)
+        result = run(module.params, Command(module))
     except (OSError, ValueError) as error:
         module.fail_json(
             msg=f"The ports were not tried (state {module.params['state']}): {error}; check"

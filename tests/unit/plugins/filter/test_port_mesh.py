@@ -111,7 +111,15 @@ def test_a_variable_that_cannot_be_worked_out_leaves_out_its_service_only() -> N
 
 def test_each_node_is_told_its_ports_once() -> None:
     made = listen(plan(HOSTVARS, GROUPS["all"], GROUPS))
-    assert made == {name: {"tcp": ports, "udp": ""} for name, ports in TCP.items()}
+    assert {name: (each["tcp"], each["udp"]) for name, each in made.items()} == {
+        name: (ports, "") for name, ports in TCP.items()
+    }
+
+
+def test_the_ports_that_a_unit_needs_at_its_start_are_told() -> None:
+    made = listen(plan(HOSTVARS, GROUPS["all"], GROUPS))
+    assert made["head"]["units"] == {"ray.service": "6390,8076-8078,8265,10001,52365,54311,56999"}
+    assert made["w1"]["units"] == {"ray.service": "8076-8078,52365,54311,56999"}
 
 
 def test_targets_are_what_the_nodes_report() -> None:

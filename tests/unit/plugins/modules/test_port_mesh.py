@@ -53,6 +53,36 @@ def test_services_that_went_away_or_began_anew_meanwhile_are_told(node: Node) ->
         assert left["ended"] == "23003-23004"
 
 
+SHOW = "systemctl show --property=Id,ActiveState,Job k3s.service ray.service"
+IDLE = "Id=k3s.service\nActiveState=inactive\nJob=0\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "left"),
+    [
+        pytest.param("ActiveState=active\nJob=0", True, id="runs"),
+        pytest.param("ActiveState=activating\nJob=0", True, id="starts"),
+        pytest.param("ActiveState=inactive\nJob=118", True, id="waits-for-its-start"),
+        pytest.param("ActiveState=inactive\nJob=0", False, id="stopped"),
+        pytest.param("ActiveState=failed\nJob=0", False, id="failed"),
+        pytest.param("ActiveState=inactive\nJob=", False, id="not-there"),
+    ],
+)
+def test_a_unit_that_runs_or_will_keeps_its_ports(node: Node, state: str, left: bool) -> None:
+    node.answers(SHOW, (0, f"Id=ray.service\n{state}\n\n{IDLE}", ""))
+    address = new_address()
+    units = {"ray.service": "23001,23008", "k3s.service": "23002"}
+    heard = call(node, "listening", address, tcp="23000-23003", units=units, seconds=60)
+    gone = call(node, "absent", address, tcp="23000", listeners=heard["listeners"])
+    tcp = heard["report"]["tcp"]
+    if left:
+        assert (tcp["ours"], tcp["served"]) == ("23000,23002-23003", "23001")
+        assert (heard["listeners"], gone["ended"]) == ({"23001": 0}, "23001")
+    else:
+        assert (tcp["ours"], tcp["served"]) == ("23000-23003", "")
+        assert (heard["listeners"], gone["ended"]) == ({}, "")
+
+
 def test_check_mode_runs_as_usual(node: Node) -> None:
     address = new_address()
     arguments = {"state": "listening", "address": address, "secret": SECRET, "tcp": PORTS}

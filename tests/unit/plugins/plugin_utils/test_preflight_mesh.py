@@ -157,9 +157,9 @@ def test_a_process_that_ended_meanwhile_is_no_closed_port() -> None:
     # 8077 is a port that one service has for itself.
     assert [(each.code, each.host, each.message) for each in mesh.ended] == [
         (
-            "service-ended",
+            "service-not-up",
             "n1",
-            "Services of n1 ended while others tried their ports: ray-node-manager (8077).",
+            "Services of n1 were not up while others tried their ports: ray-node-manager (8077).",
         )
     ]
 
@@ -250,7 +250,7 @@ def test_a_sound_mesh_has_no_findings() -> None:
 
 
 def test_what_ended_meanwhile_is_told() -> None:
-    ended = about("service-ended", "node2")
+    ended = about("service-not-up", "node2")
     mesh = replace(mesh_of(Scene(3)), ended=(ended,))
     assert mesh_findings(mesh, inventory_of(Scene(3)), []) == [ended]
 
