@@ -147,8 +147,16 @@ def judge_node(
         for what in ("version", "address")
         if seen[what] and wanted.get(what) and seen[what] != wanted[what]
     ]
-    states = [node["state"] for node in nodes if node["address"] == wanted["address"]]
-    if ALIVE not in states:
+    told = list(nodes)
+    states = [node["state"] for node in told if node["address"] == wanted["address"]]
+    if not told:
+        wrong.append(
+            f"{name}: the dashboard of the head told no node, not even the head. When ray.service "
+            "is active there, the dashboard may have found its port taken at its start, and Ray "
+            "does not start it again: see 'journalctl --unit ray.service' on the head, type "
+            "'systemctl restart ray.service' there when no job runs, and run this again"
+        )
+    elif ALIVE not in states:
         wrong.append(
             f"{name}: the head does not see {wanted['address']} as ALIVE "
             f"(it says {states[-1] if states else 'nothing'}); check that the node reaches the "

@@ -188,6 +188,12 @@ UNSEEN = (
     "w1: the head does not see 198.18.1.11 as ALIVE (it says {}); check that the node reaches the"
     " head's GCS port and that both have the same token and version"
 )
+SILENT = (
+    "w1: the dashboard of the head told no node, not even the head. When ray.service is active"
+    " there, the dashboard may have found its port taken at its start, and Ray does not start it"
+    " again: see 'journalctl --unit ray.service' on the head, type 'systemctl restart ray.service'"
+    " there when no job runs, and run this again"
+)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +225,10 @@ UNSEEN = (
             id="on-the-wrong-network",
         ),
         pytest.param({}, [DEAD], [UNSEEN.format("DEAD")], id="dead"),
-        pytest.param({}, [], [UNSEEN.format("nothing")], id="unknown-to-the-head"),
+        pytest.param(
+            {}, [{**DEAD, "address": "198.18.1.12"}], [UNSEEN.format("nothing")], id="unknown"
+        ),
+        pytest.param({}, [], [SILENT], id="no-dashboard"),
     ],
 )
 def test_what_is_wrong_with_a_node_is_said(
