@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 #: kubectl repeats an eviction that a PodDisruptionBudget refuses, and says so each time.
 _BUDGET = re.compile(
@@ -36,10 +37,53 @@ def without_controller(text: str) -> list[str]:
     return sorted(names)
 
 
-def explain_drain(name: str, text: str, seconds: int, left: Iterable[str]) -> str:
+def keepers(budgets: Iterable[Any], pods: Iterable[Any]) -> list[str]:
+    """Return the budgets, as namespace/name, that are about one of these pods."""
+    places = [(_metadata(pod).get("namespace"), _metadata(pod).get("labels") or {}) for pod in pods]
+    return sorted(
+        {
+            f"{_metadata(budget).get('namespace')}/{_metadata(budget).get('name')}"
+            for budget in budgets
+            for namespace, labels in places
+            if namespace == _metadata(budget).get("namespace")
+            and _selects((budget.get("spec") or {}).get("selector"), labels)
+        }
+    )
+
+
+def _metadata(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return item.get("metadata") or {}
+
+
+def _selects(selector: Any, labels: Mapping[str, str]) -> bool:
+    """Return whether a budget is about pods with these labels; an empty selector is about all.
+
+    Kubernetes reference, LabelSelector and PodDisruptionBudgetSpec (policy/v1).
+    """
+    if selector is None:
+        return False
+    same = selector.get("matchLabels") or {}
+    return all(labels.get(key) == value for key, value in same.items()) and all(
+        _holds(each, labels) for each in selector.get("matchExpressions") or []
+    )
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = expression.get("key", ""), expression.get("values") or []
+    return {
+        "In": labels.get(key) in values,
+        "NotIn": labels.get(key) not in values,
+        "Exists": key in labels,
+        "DoesNotExist": key not in labels,
+    }.get(expression.get("operator", ""), False)
+
+
+def explain_drain(
+    name: str, text: str, seconds: int, left: Iterable[str], budgets: Iterable[str] = ()
+) -> str:
     """Return why the node could not be emptied, with the pods and what to do.
 
-    ``left`` are the pods that are still on it.
+    ``left`` are the pods that are still on it, ``budgets`` those that refused an eviction.
     """
     bare = without_controller(text)
     if bare:
@@ -50,7 +94,7 @@ def explain_drain(name: str, text: str, seconds: int, left: Iterable[str]) -> st
     budget = blocked_by_budget(text)
     if budget:
         return (
-            f"{name} is not drained within {seconds} s: a PodDisruptionBudget keeps "
+            f"{name} is not drained within {seconds} s: {_budgets(list(budgets))} "
             f"{_join(budget)}; see 'k3s kubectl get poddisruptionbudgets --all-namespaces', let "
             "the budget allow one pod less or start a replica elsewhere, then run it again"
         )
@@ -63,6 +107,12 @@ def explain_drain(name: str, text: str, seconds: int, left: Iterable[str]) -> st
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("error")] or lines
     return f"{name} is not drained: {told[-1] if told else 'kubectl did not say why'}"
+
+
+def _budgets(names: list[str]) -> str:
+    if len(names) > 1:
+        return f"the PodDisruptionBudgets {_join(names)} keep"
+    return f"the PodDisruptionBudget {names[0]} keeps" if names else "a PodDisruptionBudget keeps"
 
 
 def _join(names: list[str]) -> str:

@@ -155,7 +155,11 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_cluster 
     evictable,
     parse_nodes,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_drain import explain_drain
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_drain import (
+    blocked_by_budget,
+    explain_drain,
+    keepers,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_kubectl import (
     Kubectl,
     KubectlError,
@@ -290,12 +294,31 @@ class Members:
         )
         if result.rc != 0:
             text = f"{result.out}\n{result.err}"
-            raise KubectlError(explain_drain(name, text, self._timeout, self.pods(name)))
+            pods = self._pods(name)
+            kept = self._keepers(text, pods)
+            raise KubectlError(explain_drain(name, text, self._timeout, evictable(pods), kept))
+
+    def _keepers(self, text: str, pods: list[Any]) -> list[str]:
+        """Return the budgets of the pods whose eviction was refused."""
+        refused = blocked_by_budget(text)
+        if not refused:
+            return []
+        told = [metadata(pod) for pod in pods]
+        names = [f"{each.get('namespace')}/{each.get('name')}" for each in told]
+        kept = [pod for pod, name in zip(pods, names) if name in refused]
+        try:
+            return keepers(self._kubectl.get("poddisruptionbudgets"), kept)
+        except KubectlError:
+            # What kubectl said of the drain is told without their names.
+            return []
 
     def pods(self, name: str) -> list[str]:
         """Return the pods of a node that a drain takes off it."""
+        return evictable(self._pods(name))
+
+    def _pods(self, name: str) -> list[Any]:
         way = ["--all-namespaces", f"--field-selector=spec.nodeName={name}", "--output=json"]
-        return evictable(self._kubectl.json(["get", "pods", *way]).get("items") or [])
+        return list(self._kubectl.json(["get", "pods", *way]).get("items") or [])
 
     def absent(self, name: str, node: Optional[ClusterNode], drain: bool) -> bool:
         """Return whether there was anything to take out: the node, or its password's secret."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_drain import explain_drain
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_drain import (
+    explain_drain,
+    keepers,
+)
+
+from tests.unit.plugins.module_utils.k3s_objects import api_pod
 
 BUDGET = """\
 node/n1 already cordoned
@@ -61,3 +68,61 @@ BARE = (
 )
 def test_what_kept_the_drain_is_named(text: str, left: list[str], message: str) -> None:
     assert explain_drain("n1", text, 20, left) == message
+
+
+@pytest.mark.parametrize(
+    ("budgets", "words"),
+    [
+        pytest.param(["a/b"], "the PodDisruptionBudget a/b keeps default/web-1", id="one"),
+        pytest.param(
+            ["a/b", "a/c"], "the PodDisruptionBudgets a/b, a/c keep default/web-1", id="two"
+        ),
+    ],
+)
+def test_budgets_that_are_known_are_named(budgets: list[str], words: str) -> None:
+    assert words in explain_drain("n1", BUDGET, 20, [], budgets)
+
+
+@pytest.mark.parametrize(
+    ("selector", "found"),
+    [
+        pytest.param({"matchLabels": {"app": "web"}}, True, id="label"),
+        pytest.param({"matchLabels": {"app": "web", "tier": "back"}}, False, id="another-label"),
+        pytest.param({}, True, id="empty-is-all"),
+        pytest.param(None, False, id="none-is-nothing"),
+        pytest.param(
+            {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "api"]}]},
+            True,
+            id="in",
+        ),
+        pytest.param(
+            {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]},
+            False,
+            id="not-in",
+        ),
+        pytest.param(
+            {
+                "matchLabels": {"app": "web"},
+                "matchExpressions": [{"key": "tier", "operator": "Exists"}],
+            },
+            False,
+            id="exists",
+        ),
+        pytest.param(
+            {"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, True, id="absent"
+        ),
+        pytest.param({"matchExpressions": [{"key": "app"}]}, False, id="unknown-operator"),
+    ],
+)
+def test_a_budget_is_found_by_its_selector(selector: Any, found: bool) -> None:
+    budget = {
+        "metadata": {"name": "keep", "namespace": "default"},
+        "spec": {"selector": selector},
+    }
+    pod = api_pod("web", metadata={"labels": {"app": "web"}})
+    assert keepers([budget], [pod]) == (["default/keep"] if found else [])
+
+
+def test_a_budget_of_another_namespace_is_not_meant() -> None:
+    budget = {"metadata": {"name": "keep", "namespace": "lab"}, "spec": {"selector": {}}}
+    assert keepers([budget], [api_pod("web")]) == []

@@ -235,6 +235,36 @@ def test_the_owners_cordon_is_not_noted_as_ours(server: Server) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("budgets", "words"),
+    [
+        pytest.param(
+            listed(
+                {"metadata": {"name": "keep", "namespace": "default"}, "spec": {"selector": {}}}
+            ),
+            "the PodDisruptionBudget default/keep keeps default/web",
+            id="named",
+        ),
+        pytest.param(
+            (1, "", "Error from server (Forbidden): no\n"),
+            "a PodDisruptionBudget keeps default/web",
+            id="not-known",
+        ),
+    ],
+)
+def test_the_budget_that_keeps_a_pod_is_named(server: Server, budgets: Answer, words: str) -> None:
+    refused = (
+        'error when evicting pods/"web" -n "default" (will retry after 5s): Cannot evict pod as '
+        "it would violate the pod's disruption budget.\n"
+    )
+    server.says("get nodes", listed(api_node("n2")))
+    server.says("get pods", listed(api_pod("web"), api_pod("other")))
+    server.says("get poddisruptionbudgets", budgets)
+    server.says("patch node n2", OK)
+    server.says("drain n2", (1, "", refused), seconds=330)
+    assert words in server.run(name="n2", state="drained")["msg"]
+
+
 def test_a_node_that_cannot_be_emptied_takes_pods_again(server: Server) -> None:
     server.says("get nodes", listed(api_node("n2")))
     server.says("get pods", listed(api_pod("web")))
