@@ -160,11 +160,16 @@ def serving_names(node: str, address: str, service_cidr: str, extra: Sequence[st
 
 
 def write_certificates(tls: Path, names: Sequence[str]) -> None:
-    """Make the API's certificate for these names, and the administrator's, where they are not."""
-    listed = tls / ".serving-names.json"
-    if not listed.exists() or json.loads(listed.read_text()) != list(names):
+    """Make the API's certificate for these names, and the administrator's, where they are not.
+
+    The stand-in's API and k3s' listener are one, so either being asked for anew makes it.
+    """
+    listed, again = tls / ".serving-names.json", tls / "dynamic-cert-regenerate"
+    made = (tls / "serving-kube-apiserver.crt").exists() and not again.exists()
+    if not made or not listed.exists() or json.loads(listed.read_text()) != list(names):
         sign(tls, "server-ca", "serving-kube-apiserver", "/CN=kube-apiserver", names)
         write(listed, json.dumps(list(names)))
+        again.unlink(missing_ok=True)
     if not (tls / "client-admin.crt").exists():
         sign(tls, "client-ca", "client-admin", "/O=system:masters/CN=system:admin")
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab.k3s.standin import agent_machine, config, files, images, node, tokens
+from tests.lab.k3s.standin import agent_machine, certificates, config, files, images, node, tokens
 from tests.lab.k3s.standin.log import FatalError
 
 DATA = Path(config.DATA_DIR)
@@ -196,12 +196,5 @@ def secrets_encrypt(argv: Sequence[str]) -> int:
 
 
 def certificate(argv: Sequence[str]) -> int:
-    """`k3s certificate check`: the certificates on this node and when they end."""
-    words, _ = options(argv)
-    if words[:1] != ["check"]:
-        print(f"the stand-in does not know certificate {' '.join(words)}", file=sys.stderr)
-        return 1
-    for path in sorted((DATA / "server/tls").glob("*.crt")):
-        end = files.openssl("x509", "-in", str(path), "-noout", "-enddate").strip()
-        print(f"{path}: {end.partition('=')[2]}")
-    return 0
+    """`k3s certificate check|rotate`."""
+    return certificates.command(argv, *options(argv))
