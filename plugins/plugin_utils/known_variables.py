@@ -353,6 +353,11 @@ PLAYBOOK_INPUTS = (
         meaning="The nodes that leave; remove_node.yml sets it. All when not set.",
     ),
     Input(
+        "rotate_batch",
+        meaning="How many agents rotate_k3s_certificates.yml restarts at a time, as a number or a "
+        "percentage; 1 when not set.",
+    ),
+    Input(
         "rotate_force",
         Kind.BOOLEAN,
         meaning="Whether rotate_ray_token.yml restarts Ray although jobs run, which are lost.",
