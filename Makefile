@@ -6,7 +6,7 @@
 SCENARIOS ?= lifecycle monitoring gpu k3s convect preflight docker ray os_base default access
 
 # Scenarios of `make test-slow`, which is run before a change of what they show is called done.
-SLOW_SCENARIOS ?= membership upgrade upgrade_nodes maintenance operations k3s_ha k3s_workloads k3s_airgap firewall nvidia rocm ray_venv ssh
+SLOW_SCENARIOS ?= membership upgrade upgrade_nodes maintenance operations k3s_ha k3s_maintenance k3s_workloads k3s_airgap firewall nvidia rocm ray_venv ssh
 
 # How many of them run at a time. They wait for their nodes more than they compute.
 JOBS ?= 2
