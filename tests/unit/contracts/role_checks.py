@@ -24,6 +24,7 @@ from tests.unit.contracts.reading import (
 
 #: Ansible's own variables about the way to a node, which a role may set when the way changes.
 _CONNECTION = frozenset({"ansible_port", "ansible_ssh_port"})
+_BY_CHANCE = re.compile(r"\| (?:difference|intersect|union|symmetric_difference)\(")
 _MANAGED = ("{{ ansible_managed", "# Managed by rackforge.gpu_cluster")
 
 
@@ -333,6 +334,19 @@ def _first_line(path: Path) -> str:
         if line.strip() and not line.startswith(("#!", "#jinja2:")):
             return line
     return ""
+
+
+def plays_keep_the_inventorys_order(root: Path) -> list[str]:
+    """Nodes are taken in the order of the inventory, as plans show them, not in one by chance.
+
+    These filters return the members of a Python set, whose order differs from run to run.
+    """
+    return [
+        f"{path.relative_to(root)}:{number}: hosts in an order by chance: {match.group(0)}"
+        for path in yaml_files(root / "playbooks")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := _BY_CHANCE.search(line)) and line.lstrip(" -").startswith("hosts:")
+    ]
 
 
 def scenarios_cover_every_role(root: Path) -> list[str]:

@@ -19,6 +19,7 @@ from tests.unit.contracts.role_checks import (
     errors_are_not_silenced,
     host_tasks,
     other_entries_take_known_options,
+    plays_keep_the_inventorys_order,
     preparing_a_node_takes_few_tasks,
     roles_hand_over_known_inputs,
     roles_know_only_themselves,
@@ -323,6 +324,13 @@ def calling(name: str, tasks_from: str, extra: str = "") -> str:
             "roles/web/templates/web.conf.j2: the first line should hold "
             "'# Managed by rackforge.gpu_cluster' or ansible_managed",
             id="template-without-header",
+        ),
+        pytest.param(
+            plays_keep_the_inventorys_order,
+            PLAYBOOK,
+            "- hosts: \"{{ groups['b'] | difference(groups['a']) }}\"\n",
+            "playbooks/provision.yml:1: hosts in an order by chance: | difference(",
+            id="hosts-of-a-set",
         ),
         pytest.param(
             scenarios_cover_every_role,

@@ -24,6 +24,7 @@ CONTRACTS: tuple[Check, ...] = (
     role_checks.errors_are_not_silenced,
     role_checks.templates_say_who_manages_them,
     role_checks.scenarios_cover_every_role,
+    role_checks.plays_keep_the_inventorys_order,
     role_checks.preparing_a_node_takes_few_tasks,
     source_checks.plugins_carry_the_licence,
     source_checks.node_code_needs_only_python,
