@@ -64,6 +64,7 @@ class Agent:
     gone: list[dict[str, str]] = field(default_factory=list)
     resources: dict[str, str] = field(default_factory=dict)
     registered: bool = False
+    shown: dict[str, str] = field(default_factory=dict)
     metrics: metrics.Metrics = field(default_factory=metrics.Metrics)
 
     def run(self, on_ready: Callable[[], None]) -> None:
@@ -78,8 +79,9 @@ class Agent:
         self.machine = agent_machine.prepare(self.settings, self.binaries)
         self.access = access
         self.metrics.version = self.identity.version
-        shown = agent_kubelet.Node(self.identity.name, self.pods, self.metrics)
-        agent_kubelet.serve(shown, data / "agent", lambda: self.access)
+        self.shown = self._headers()
+        told = agent_kubelet.Node(self.identity.name, self.pods, self.metrics, self.shown)
+        agent_kubelet.serve(told, data / "agent", lambda: self.access)
         self.images = images.import_all(data / "agent" / "images", data / "agent" / ".imported")
         backend = str((cluster.get("critical") or {}).get("flannel-backend") or "vxlan")
         self.network = agent_network.Network(
@@ -239,7 +241,7 @@ class Agent:
             "gone": self.gone,
         }
         try:
-            answer = access.request("POST", "/v1-k3s/heartbeat", body)
+            answer = access.request("POST", "/v1-k3s/heartbeat", body, **self.shown)
         except tokens.AnswerError as problem:
             if problem.status == 404:
                 return access

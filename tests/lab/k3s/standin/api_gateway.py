@@ -110,10 +110,7 @@ class Gateway:
         if request.path == "/ping":
             return Answer(200, "pong", "text/plain")
         if request.path.startswith(PREFIX):
-            if user not in ("server", "node"):
-                raise ApiError(401, "Unauthorized", "not authorized")
-            if not self.started.is_set():
-                raise ApiError(503, "ServiceUnavailable", "runtime core not ready")
+            user = self._member(request, user)
         elif user != "admin":
             self._check_account(request)
         own = self._local(request, user)
@@ -122,6 +119,16 @@ class Gateway:
         if self._quorum.leading():
             return self.lead(request, user)
         return self._forward(request, user)
+
+    def _member(self, request: Request, user: str) -> str:
+        """Return who of the cluster's members asks, or raise ApiError."""
+        if user not in ("server", "node"):
+            if not self._supervisor.is_member(request):
+                raise ApiError(401, "Unauthorized", "not authorized")
+            user = "node"
+        if not self.started.is_set():
+            raise ApiError(503, "ServiceUnavailable", "runtime core not ready")
+        return user
 
     def _check_account(self, request: Request) -> None:
         """Raise ApiError unless a service account asks for what its roles let it have."""

@@ -156,6 +156,22 @@ class Supervisor:
         files.write(self._server_dir / "db/.passphrase", files.passphrase(password))
         return Answer(200, "", "text/plain")
 
+    def is_member(self, request: Request) -> bool:
+        """Return whether a node that has joined says how it is, or asks who somebody is.
+
+        With k3s these show the client certificates that they got when they joined, which outlive
+        the token; here the node's password stands for them.
+        """
+        if request.path.removeprefix(PREFIX) not in ("heartbeat", "kubelet-review"):
+            return False
+        name = request.header("k3s-node-name").lower()
+        if self._store.get(self._secrets.key(SYSTEM, secret_name(name))) is None:
+            return False
+        try:
+            return self._check_node(request) == name
+        except ApiError:
+            return False
+
     def _check_node(self, request: Request) -> str:
         """Return the node's name once its password is right; the first password is kept."""
         name = request.header("k3s-node-name").lower()

@@ -433,3 +433,27 @@ def test_agents_without_a_token_of_their_own_get_the_new_one(cluster: Cluster) -
     kept = [tokens.parse((folder / name).read_text().strip()).password for name in TOKENS]
     assert kept == ["new-password", "new-password"]
     assert (folder / "db/.passphrase").read_text() == files.passphrase("new-password")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "password", "code"),
+    [
+        pytest.param("POST", "heartbeat", "a1", "first", 200, id="goes-on"),
+        pytest.param("POST", "heartbeat", "a1", "another", 401, id="another-password"),
+        pytest.param("POST", "heartbeat", "a2", "first", 401, id="never-joined"),
+        pytest.param("GET", "config", "a1", "first", 401, id="starts-again"),
+    ],
+)
+def test_a_node_that_has_joined_needs_no_token_until_it_starts_again(
+    cluster: Cluster, method: str, path: str, name: str, password: str, code: int
+) -> None:
+    assert Kubelet(cluster, "a1").register().code == 200
+    reply = cluster.ask(
+        method,
+        f"/v1-k3s/{path}",
+        {"name": name},
+        "bad",
+        h_k3s_node_name=name,
+        h_k3s_node_password=password,
+    )
+    assert reply.code == code
