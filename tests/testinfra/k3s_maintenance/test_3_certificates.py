@@ -35,7 +35,7 @@ MADE_ANEW = (
     [f"{DATA}/agent/serving-kubelet.crt"],
 )
 KEPT = f"{TLS}/server-ca.crt {TLS}/server-ca.key {TLS}/client-ca.crt {TLS}/service.key"
-_AWAY = re.compile(r"(\S+) has new certificates; .*? was away for (\d+\.\d) s")
+_AWAY = re.compile(r"([\w-]+) has new certificates; .*? was away for (\d+\.\d) s")
 
 
 def digests(nodes: list[Any]) -> list[str]:
