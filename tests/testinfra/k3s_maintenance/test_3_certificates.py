@@ -88,7 +88,7 @@ def test_every_node_gets_new_certificates_and_pods_go_on(
 ) -> None:
     before, kept = digests(nodes), nodes[0].check_output(f"sha256sum {KEPT}")
     pods, web = [shims(node) for node in nodes[:2]], k3s.web()
-    config = kubeconfig(inventory).read_text()
+    config, copies = kubeconfig(inventory).read_text(), backups(nodes)
     code, said = play(inventory, "rotate_k3s_certificates.yml")
     assert code == 0
     away = dict(_AWAY.findall(prose(said)))
@@ -99,7 +99,7 @@ def test_every_node_gets_new_certificates_and_pods_go_on(
     assert nodes[0].check_output(f"sha256sum {KEPT}") == kept
     assert ([shims(node) for node in nodes[:2]], k3s.web()) == (pods, web)
     assert k3s.ready() == list(NODES)
-    assert backups(nodes) == [1, 1, 1]
+    assert backups(nodes) == [count + 1 for count in copies]
     assert kubeconfig(inventory).read_text() != config
     assert works(nodes[0], kubeconfig(inventory))
 
