@@ -56,10 +56,11 @@ def killed_at(inventory: Path, name: str, task: str) -> int:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert run.stdout is not None
-    for line in run.stdout:
-        if line.startswith("TASK [") and task in line:
-            os.killpg(run.pid, signal.SIGKILL)
-            break
+    with run.stdout:
+        for line in run.stdout:
+            if line.startswith("TASK [") and task in line:
+                os.killpg(run.pid, signal.SIGKILL)
+                break
     return run.wait(timeout=60)
 
 
