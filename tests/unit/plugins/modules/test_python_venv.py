@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.venv_mark import MARK
 from ansible_collections.rackforge.gpu_cluster.plugins.modules.python_venv import (
-    MARK,
     digest,
     find_python,
     main,
