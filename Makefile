@@ -183,7 +183,6 @@ bench: .venv/.ready-run ## Measure, and write docs/benchmarks.md
 bench-gpu: setup ## Time gpu_info beside an empty module, and the parsers
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.gpu_info
 
-# Beside nmap where it is installed. Figures are printed; nothing is decided by them.
 .PHONY: bench-callback
 bench-callback: setup ## Time the callback of progress beside Ansible's default callback
 	@.venv/bin/python -m tests.bench.callback
@@ -193,6 +192,11 @@ bench-k3s: setup ## Time provisioning k3s beside k3s-ansible (PEER=checkout INST
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.k3s_peer --peer $(PEER) --install-script $(INSTALL) \
 	  $(if $(ANSIBLE),--ansible-playbook $(ANSIBLE)) --contenders ours,peer
 
+.PHONY: bench-day-two
+bench-day-two: setup ## Time growing a Ray cluster by one node, and status.yml (lab nodes; half an hour)
+	@.venv/bin/python -m tests.bench.day_two
+
+# Beside nmap where it is installed. Figures are printed; nothing is decided by them.
 .PHONY: bench-mesh
 bench-mesh: setup ## Time the port mesh: one pair beside nmap and a plain loop, then whole meshes
 	@PYTHONPATH=.cache/collections .venv/bin/python -m tests.bench.mesh pair --rounds 7

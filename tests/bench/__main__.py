@@ -10,45 +10,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import subprocess
 import sys
-import time
-from pathlib import Path
 
-from tests.bench.timeline import Timeline, read_timeline
+from tests.bench.lab_runs import ROOT, lab, play
+from tests.bench.timeline import Timeline
 
-ROOT = Path(__file__).resolve().parents[2]
 LAB = "bench"
-INVENTORY = f".lab/{LAB}/inventory.ini"
 #: The play that starts once the head's unit is up.
 WORKERS_JOIN = "Let the Ray workers join"
-
-
-def lab(*words: str) -> None:
-    """Run a command of the lab."""
-    subprocess.run([sys.executable, "-m", "tests.lab", *words], cwd=ROOT, check=True)
-
-
-def play(playbook: str) -> Timeline:
-    """Run a playbook on the lab's nodes, showing its output, and return its timeline."""
-    command = [".venv/bin/ansible-playbook", "-i", INVENTORY, playbook]
-    # The timeline is read from the tasks that the default callback names.
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_STDOUT_CALLBACK": "default",
-    }
-    lines: list[tuple[float, str]] = []
-    begin = time.monotonic()
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    ) as run:
-        for line in run.stdout or ():
-            lines.append((time.monotonic() - begin, line))
-            print(line, end="")
-    if run.returncode:
-        raise SystemExit(f"{' '.join(command)} exited {run.returncode}; nothing was written")
-    return read_timeline(lines, time.monotonic() - begin)
 
 
 def row(what: str, seconds: float, tasks: str = "", changed: str = "") -> str:
@@ -114,9 +83,9 @@ def main() -> int:
     lab("down", "--name", LAB)
     try:
         lab("up", "--name", LAB, "--nodes", str(nodes), "--os", "debian13")
-        first = play("playbooks/provision.yml")
-        second = play("playbooks/provision.yml")
-        reset = play("playbooks/reset.yml")
+        first = play(LAB, "playbooks/provision.yml")
+        second = play(LAB, "playbooks/provision.yml")
+        reset = play(LAB, "playbooks/reset.yml")
     finally:
         lab("down", "--name", LAB)
     rows = [
