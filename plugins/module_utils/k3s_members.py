@@ -20,8 +20,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_cluster 
 LABELS_NOTE = "rackforge.io/labels"
 TAINTS_NOTE = "rackforge.io/taints"
 CORDON_NOTE = "rackforge.io/cordoned"
-#: What the note says of a node that is to stay cordoned until its owner brings it back.
-STAYS = "drained"
+#: What the note says by who keeps pods away, the strongest last: a run, for as long as it takes; an
+#: upgrade, until it has finished, whichever run that does; the owner, until he brings it back.
+NOTE_OF = {"run": "true", "upgrade": "upgrade", "owner": "drained"}
+_STRENGTH = list(NOTE_OF.values())
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _TAINT = re.compile(r"^(?P<key>[^=:]+)(?:=(?P<value>[^=:]*))?:(?P<effect>[A-Za-z]+)$")
@@ -95,7 +97,7 @@ def plan_present(
     """
     labels, label_note = _plan_labels(node, wanted.labels)
     taints, taint_note = _plan_taints(node, wanted.taints)
-    ours = node.annotations.get(CORDON_NOTE) not in (None, STAYS)
+    ours = may_open(node, "run")
     notes: dict[str, Optional[str]] = {**label_note, **taint_note}
     spec: dict[str, Any] = {}
     if taints is not None:
@@ -198,24 +200,27 @@ def _load(text: Optional[str]) -> Any:
         return None
 
 
-def cordon_patch(stays: bool = False) -> dict[str, Any]:
-    """Return the patch that keeps new pods away from a node and says that we did it.
-
-    With ``stays`` only its owner's word brings the node back, not the next run.
-    """
-    note = STAYS if stays else "true"
+def cordon_patch(kept_by: str = "run") -> dict[str, Any]:
+    """Return the patch that keeps new pods away from a node and says for whom we did it."""
+    note = NOTE_OF[kept_by]
     return {"metadata": {"annotations": {CORDON_NOTE: note}}, "spec": {"unschedulable": True}}
 
 
-def is_closed(node: ClusterNode, stays: bool) -> bool:
+def is_closed(node: ClusterNode, kept_by: str) -> bool:
     """Return whether pods are kept away for as long as is wanted, by us or by the owner."""
-    settled = not stays or node.annotations.get(CORDON_NOTE) in (None, STAYS)
-    return node.unschedulable and settled
+    note = node.annotations.get(CORDON_NOTE)
+    return node.unschedulable and (note is None or _strength(note) >= _strength(NOTE_OF[kept_by]))
 
 
-def is_our_cordon(node: ClusterNode) -> bool:
-    """Return whether it was this collection that keeps pods away."""
-    return node.annotations.get(CORDON_NOTE) is not None
+def may_open(node: ClusterNode, kept_by: str) -> bool:
+    """Return whether we keep pods away, and for nobody stronger than who lets them come again."""
+    note = node.annotations.get(CORDON_NOTE)
+    return note is not None and _strength(note) <= _strength(NOTE_OF[kept_by])
+
+
+def _strength(note: str) -> int:
+    """Return how strong a note is; one that nobody here has written counts as a run's."""
+    return _STRENGTH.index(note) if note in _STRENGTH else 0
 
 
 def uncordon_patch() -> dict[str, Any]:

@@ -21,7 +21,7 @@ description:
   - V(drained) keeps new pods away from the node and evicts those that run there, except those of DaemonSets. Data in emptyDir volumes
     is lost,
     as it is whenever a pod moves. When pods cannot be evicted in time the module fails and names them, and the node takes pods again.
-  - V(undrained) lets pods onto a node that this module had cordoned, also one that was to stay so.
+  - V(undrained) lets pods onto a node that this module had cordoned, for O(kept_by) or for a weaker one.
   - V(absent) drains the node if it is Ready, deletes it with the secret of its node password, and waits until it is gone. Without the
     secret a machine
     that was installed anew may join under the same name.
@@ -82,10 +82,14 @@ options:
     description: Whether a drain also deletes pods that no controller makes again.
     type: bool
     default: false
-  stays:
-    description: Whether a drained node stays so until it is V(undrained). Otherwise the next call with V(present) lets pods come again.
-    type: bool
-    default: false
+  kept_by:
+    description:
+      - Who keeps a V(drained) node out of service, or brings one back that is V(undrained), from the weakest to the strongest.
+      - V(run) is one run, and the next call with V(present) lets pods come again. V(upgrade) is an upgrade that may take several runs.
+        V(owner) is the owner, whom nobody else overrules.
+    type: str
+    choices: [run, upgrade, owner]
+    default: run
   timeout:
     description:
       - Seconds that a drain may take, that a deleted node may take to go, and that nodes which must be V(present) may take to
@@ -166,12 +170,13 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_kubectl 
     metadata,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_members import (
+    NOTE_OF,
     MemberError,
     NodeChange,
     WantedNode,
     cordon_patch,
     is_closed,
-    is_our_cordon,
+    may_open,
     plan_present,
     uncordon_patch,
 )
@@ -203,7 +208,7 @@ class Members:
         self._check = check
         self._timeout = params["timeout"]
         self._force = params["force"]
-        self._stays = params["stays"]
+        self._kept_by = params["kept_by"]
         self.other_labels: list[str] = []
 
     def present(self, wanted: list[WantedNode]) -> list[NodeChange]:
@@ -262,13 +267,13 @@ class Members:
 
     def drained(self, node: ClusterNode) -> bool:
         """Return whether anything had to be done; the node is cordoned and empty then."""
-        closed = is_closed(node, self._stays)
+        closed = is_closed(node, self._kept_by)
         if closed and not self.pods(node.name):
             return False
         if self._check:
             return True
         if not closed:
-            self._patch(node.name, cordon_patch(self._stays))
+            self._patch(node.name, cordon_patch(self._kept_by))
         try:
             self._drain(node.name)
         except KubectlError:
@@ -279,8 +284,8 @@ class Members:
         return True
 
     def undrained(self, node: ClusterNode) -> bool:
-        """Return whether the node was closed by this collection; pods may come again then."""
-        if not is_our_cordon(node):
+        """Return whether pods may come again, since nobody stronger keeps them away."""
+        if not may_open(node, self._kept_by):
             return False
         if not self._check:
             self._patch(node.name, uncordon_patch())
@@ -426,7 +431,7 @@ def main() -> None:
             "back": {"type": "bool", "default": False},
             "drain": {"type": "bool", "default": True},
             "force": {"type": "bool", "default": False},
-            "stays": {"type": "bool", "default": False},
+            "kept_by": {"type": "str", "choices": list(NOTE_OF), "default": "run"},
             "timeout": {"type": "int", "default": 300},
             "kubeconfig": {"type": "path", "default": KUBECONFIG},
         },

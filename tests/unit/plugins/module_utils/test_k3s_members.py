@@ -140,8 +140,9 @@ def test_our_cordon_is_undone() -> None:
     }
 
 
-def test_a_drain_that_is_to_stay_is_not_undone() -> None:
-    item = api_node("a", unschedulable=True, annotations={"rackforge.io/cordoned": "drained"})
+@pytest.mark.parametrize("note", ["drained", "upgrade"])
+def test_a_drain_that_is_to_stay_is_not_undone(note: str) -> None:
+    item = api_node("a", unschedulable=True, annotations={"rackforge.io/cordoned": note})
     assert plan(item, labels={}) is None
 
 

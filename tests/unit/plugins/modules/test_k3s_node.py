@@ -172,43 +172,58 @@ def test_a_node_is_emptied(server: Server) -> None:
 NOTE = "rackforge.io/cordoned"
 
 
+def closed_node(note: str | None) -> dict[str, Any]:
+    """Return a node that takes no pods, with the note that says who closed it."""
+    return api_node("n2", unschedulable=True, annotations={NOTE: note} if note else {})
+
+
 @pytest.mark.parametrize(
-    ("item", "notes"),
+    ("item", "kept_by", "notes"),
     [
-        pytest.param(api_node("n2"), ["drained"], id="in-service"),
-        pytest.param(
-            api_node("n2", unschedulable=True, annotations={NOTE: "true"}),
-            ["drained"],
-            id="closed-by-an-upgrade-that-was-cut-off",
-        ),
-        pytest.param(
-            api_node("n2", unschedulable=True, annotations={NOTE: "drained"}), [], id="drained"
-        ),
-        pytest.param(api_node("n2", unschedulable=True), [], id="closed-by-its-owner"),
+        pytest.param(api_node("n2"), "owner", ["drained"], id="in-service"),
+        pytest.param(closed_node("true"), "owner", ["drained"], id="left-by-a-run"),
+        pytest.param(closed_node("upgrade"), "owner", ["drained"], id="left-by-an-upgrade"),
+        pytest.param(closed_node("drained"), "owner", [], id="drained"),
+        pytest.param(closed_node(None), "owner", [], id="closed-by-its-owner"),
+        pytest.param(api_node("n2"), "upgrade", ["upgrade"], id="upgrade-of-one-in-service"),
+        pytest.param(closed_node("true"), "upgrade", ["upgrade"], id="upgrade-after-a-run"),
+        pytest.param(closed_node("upgrade"), "upgrade", [], id="upgrade-goes-on"),
+        pytest.param(closed_node("drained"), "upgrade", [], id="upgrade-of-a-drained-one"),
     ],
 )
-def test_a_drain_that_is_to_stay_is_noted_once(
-    server: Server, item: dict[str, Any], notes: list[str]
+def test_a_drain_notes_once_for_whom_it_is(
+    server: Server, item: dict[str, Any], kept_by: str, notes: list[str]
 ) -> None:
     server.says("get nodes", listed(item))
     server.says("get pods", listed())
     server.says("patch node n2", OK)
     server.says("drain n2", OK, seconds=330)
-    result = server.run(name="n2", state="drained", stays=True)
+    result = server.run(name="n2", state="drained", kept_by=kept_by)
     patches = [each.partition("--patch=")[2] for each in server.asked() if "--patch=" in each]
     assert [json.loads(each)["metadata"]["annotations"][NOTE] for each in patches] == notes
     assert result["changed"] is bool(notes)
 
 
-@pytest.mark.parametrize("note", ["drained", "true"])
-def test_a_node_that_was_closed_here_takes_pods_again(server: Server, note: str) -> None:
-    node = api_node("n2", unschedulable=True, annotations={NOTE: note})
-    server.says("get nodes", listed(node))
+@pytest.mark.parametrize(
+    ("note", "kept_by", "opens"),
+    [
+        pytest.param("drained", "owner", True, id="owner-undoes-a-drain"),
+        pytest.param("upgrade", "owner", True, id="owner-undoes-an-upgrades"),
+        pytest.param("true", "owner", True, id="owner-undoes-a-runs"),
+        pytest.param("drained", "upgrade", False, id="upgrade-leaves-the-owners"),
+        pytest.param("upgrade", "upgrade", True, id="upgrade-undoes-its-own"),
+        pytest.param("upgrade", "run", False, id="run-leaves-an-upgrades"),
+    ],
+)
+def test_only_who_is_as_strong_lets_pods_come_again(
+    server: Server, note: str, kept_by: str, opens: bool
+) -> None:
+    server.says("get nodes", listed(closed_node(note)))
     server.says("patch node n2", OK)
-    assert server.run(name="n2", state="undrained")["changed"] is True
-    assert server.asked()[0].endswith(
-        '{"rackforge.io/cordoned": null}}, "spec": {"unschedulable": null}}'
-    )
+    assert server.run(name="n2", state="undrained", kept_by=kept_by)["changed"] is opens
+    patches = [each.partition("--patch=")[2] for each in server.asked()]
+    undone = {"metadata": {"annotations": {NOTE: None}}, "spec": {"unschedulable": None}}
+    assert [json.loads(each) for each in patches] == ([undone] if opens else [])
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed-by-its-owner", "in-service"])
