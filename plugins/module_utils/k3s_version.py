@@ -92,7 +92,7 @@ def check_majority(node: ClusterNode, nodes: Iterable[ClusterNode]) -> None:
     raise UpgradeError(
         f"{node.name} must not be restarted: of {len(servers)} servers {needed} must be ready for "
         f"etcd to accept changes, and without {node.name} only {', '.join(ready) or 'none'} would "
-        f"be; {_way_to_majority(down)}, then run k3s_upgrade.yml again"
+        f"be; {_way_to_majority(down)}, then run the same command again"
     )
 
 

@@ -87,6 +87,7 @@ options:
       - Who keeps a V(drained) node out of service, or brings one back that is V(undrained), from the weakest to the strongest.
       - V(run) is one run, and the next call with V(present) lets pods come again. V(upgrade) is an upgrade that may take several runs.
         V(owner) is the owner, whom nobody else overrules.
+      - With V(drained) and V(upgrade) the module fails for one of several servers as it does with O(new_version), since the machine may be booted.
     type: str
     choices: [run, upgrade, owner]
     default: run
@@ -398,7 +399,7 @@ def run_leaving(module: AnsibleModule, members: Members, kubectl: Kubectl) -> di
         others = [] if module.check_mode else nodes
         back = params["back"]
         result["upgrade_needed"] = needs_upgrade(node, wanted, others, back) if wanted else True
-        if wanted and result["upgrade_needed"]:
+        if result["upgrade_needed"] and (wanted or params["kept_by"] == "upgrade"):
             check_majority(node, nodes)
         changed = result["upgrade_needed"] and members.drained(node)
         after = {"unschedulable": True} if changed else {}

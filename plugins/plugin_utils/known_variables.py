@@ -385,8 +385,8 @@ PLAYBOOK_INPUTS = (
     Input(
         "upgrade_nodes",
         Kind.BOOLEAN,
-        meaning="Whether upgrade.yml brings GPU drivers, Docker Engine and packages too; true when "
-        "not set.",
+        meaning="Whether upgrade.yml brings GPU drivers, Docker Engine and packages too; when not "
+        "set, it does unless upgrade_rollback is true.",
     ),
     Input(
         "upgrade_packages",

@@ -164,21 +164,21 @@ def test_a_node_may_be_restarted_while_the_others_have_the_majority(
             cluster("s1", "s2", "s3", "a1", down="s3"),
             "s1 must not be restarted: of 3 servers 2 must be ready for etcd to accept changes, and"
             " without s1 only s2 would be; s3 is not ready: bring it back ('systemctl start k3s' on"
-            " s3), then run k3s_upgrade.yml again",
+            " s3), then run the same command again",
             id="one-of-three-is-down",
         ),
         pytest.param(
             cluster("s1", "s2", "s3", "s4", "s5", down="s4 s5"),
             "s1 must not be restarted: of 5 servers 3 must be ready for etcd to accept changes, and"
             " without s1 only s2, s3 would be; s4, s5 are not ready: bring them back (as with "
-            "'systemctl start k3s' on s4), then run k3s_upgrade.yml again",
+            "'systemctl start k3s' on s4), then run the same command again",
             id="two-of-five-are-down",
         ),
         pytest.param(
             cluster("s1", "s2"),
             "s1 must not be restarted: of 2 servers 2 must be ready for etcd to accept changes, and"
             " without s1 only s2 would be; have a third server join (provision.yml), then run "
-            "k3s_upgrade.yml again",
+            "the same command again",
             id="a-pair",
         ),
     ],

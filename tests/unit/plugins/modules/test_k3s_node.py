@@ -226,6 +226,28 @@ def test_only_who_is_as_strong_lets_pods_come_again(
     assert [json.loads(each) for each in patches] == ([undone] if opens else [])
 
 
+@pytest.mark.parametrize("kept_by", ["upgrade", "owner"])
+def test_a_server_that_etcd_cannot_do_without_is_not_drained_for_an_upgrade(
+    server: Server, kept_by: str
+) -> None:
+    """Its machine may be booted; the owner, who drains it, may have other plans."""
+    role = ["control-plane"]
+    servers = [api_node("n1", roles=role), api_node("n2", roles=role)]
+    server.says("get nodes", listed(*servers, api_node("n3", roles=role, ready="Unknown")))
+    server.says("get pods", listed())
+    server.says("patch node n2", OK)
+    server.says("drain n2", OK, seconds=330)
+    result = server.run(name="n2", state="drained", kept_by=kept_by)
+    refused = (
+        "n2 must not be restarted: of 3 servers 2 must be ready for etcd to accept changes, and "
+        "without n2 only n1 would be; n3 is not ready: bring it back ('systemctl start k3s' on "
+        "n3), then run the same command again"
+    )
+    assert (result.get("msg"), bool(server.asked())) == (
+        (refused, False) if kept_by == "upgrade" else (None, True)
+    )
+
+
 @pytest.mark.parametrize("closed", [True, False], ids=["closed-by-its-owner", "in-service"])
 def test_a_node_that_was_not_closed_here_is_left_alone(server: Server, closed: bool) -> None:
     server.says("get nodes", listed(api_node("n2", unschedulable=closed)))
