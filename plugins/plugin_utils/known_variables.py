@@ -348,6 +348,12 @@ PLAYBOOK_INPUTS = (
         meaning="Whether reset.yml loses running jobs, and the owner's containers and volumes.",
     ),
     Input(
+        "reset_monitoring_data",
+        Kind.BOOLEAN,
+        meaning="Whether reset.yml and remove_node.yml delete what the monitoring host has gathered; "
+        "reset.yml keeps it when not set, remove_node.yml asks for an answer.",
+    ),
+    Input(
         "reset_nodes",
         Kind.LIST,
         meaning="The nodes that leave; remove_node.yml sets it. All when not set.",
