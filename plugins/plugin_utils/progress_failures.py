@@ -21,7 +21,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_tex
 _COMMAND = re.compile(r"\bansible(-\w+)?\s+-|\bansible-playbook\b|\bsame command again\b")
 #: Options that a run for the failed hosts alone must not repeat.
 _LIMITS = ("-l", "--limit", "--start-at-task")
-_EXTRA = ("-e", "--extra-vars")
+#: Ansible takes a long option by its beginning too, and nothing else of its options begins so.
+_EXTRA = re.compile(r"--e[\w-]*")
+#: Options of one letter may stand in one word: those without a value, then one with its value.
+_LETTERS = re.compile(r"-(?P<flags>[vCDbkKJh]*)e(?P<value>.*)", re.DOTALL)
 _LOUD = re.compile(r"-v+|--verbose")
 _PLAIN_VARIABLE = re.compile(r"(\w+)=[\w./:,-]*")
 _SECRET = re.compile(r"pass|token|secret|key|credential", re.IGNORECASE)
@@ -121,22 +124,40 @@ def _extra(value: str) -> str:
     return shlex.quote(value) if shown else "..."
 
 
+def _split(arguments: Sequence[str]) -> list[str]:
+    """Return the words with each extra variable in a word of its own, behind a -e of its own."""
+    words: list[str] = []
+    for word in arguments:
+        if words[-1:] == ["-e"]:
+            words.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        letters = _LETTERS.fullmatch(word)
+        if letters:
+            flags, value = letters["flags"], letters["value"]
+            words += [f"-{flags}", "-e"] if flags else ["-e"]
+            words += [value[value.startswith("=") :]] if value else []
+        elif _EXTRA.fullmatch(name):
+            words += ["-e", value] if equals else ["-e"]
+        else:
+            words.append(word)
+    return words
+
+
 def command_again(arguments: Sequence[str], hosts: Sequence[str]) -> str:
     """Return the command that runs a playbook again and shows results.
 
     It is for some hosts; without any it is for those that it was for.
     """
     limits = _LIMITS if hosts else ()
-    words, rest = ["ansible-playbook"], list(arguments)
+    words, rest = ["ansible-playbook"], _split(arguments)
     while rest:
         word = rest.pop(0)
-        name, equals, value = word.partition("=")
+        name, equals, _value = word.partition("=")
         if word in limits or (name in limits and equals):
             rest = rest if equals else rest[1:]
-        elif word in _EXTRA and rest:
+        elif word == "-e" and rest:
             words += [word, _extra(rest.pop(0))]
-        elif name in _EXTRA and equals:
-            words += ["-e", _extra(value)]
         elif not _LOUD.fullmatch(word):
             words.append(shlex.quote(word))
     words += ["--limit", shlex.quote(",".join(hosts))] if hosts else []

@@ -114,6 +114,16 @@ def test_a_host_that_did_not_answer_is_counted_as_such() -> None:
             id="what-may-be-secret",
         ),
         pytest.param(["-e", "password=x", "p.yml"], "-e ... p.yml", id="a-password"),
+        pytest.param(["-ek3s_token=abc", "p.yml"], "-e ... p.yml", id="a-secret-in-one-word"),
+        pytest.param(["-e=k3s_token=abc", "p.yml"], "-e ... p.yml", id="a-secret-behind-equals"),
+        pytest.param(
+            ["-bCek3s_token=abc", "p.yml"], "-bC -e ... p.yml", id="a-secret-behind-flags"
+        ),
+        pytest.param(["-ve", "k3s_token=abc", "p.yml"], "-e ... p.yml", id="the-word-after-flags"),
+        pytest.param(["--extra-var=k3s_token=abc", "p.yml"], "-e ... p.yml", id="a-shortened-name"),
+        pytest.param(["--e", "k3s_token=abc", "p.yml"], "-e ... p.yml", id="the-shortest-name"),
+        pytest.param(["-ea=1", "--ext=b=2", "p.yml"], "-e a=1 -e b=2 p.yml", id="no-secrets"),
+        pytest.param(["-ie.ini", "-uek3s", "p.yml"], "-ie.ini -uek3s p.yml", id="values-with-an-e"),
     ],
 )
 def test_the_command_again_is_for_the_hosts_that_failed(
