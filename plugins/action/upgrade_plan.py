@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_k3s import (
     K3sHost,
+    K3sSeen,
     plan_k3s,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_plan import (
@@ -42,11 +43,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Show the plan and return it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        hostvars, arguments = (task_vars or {})["hostvars"], self._task.args
+        variables, arguments = task_vars or {}, self._task.args
+        hostvars = variables["hostvars"]
         ray = self._ray(hostvars)
         try:
             waits = wait_limit(arguments.get("wait_for_jobs")) > 0
-            plan = joined([self._others(hostvars), self._k3s(hostvars), ray.plan])
+            plan = joined([self._others(hostvars), self._k3s(variables), ray.plan])
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
         Display().display("\n" + render(arguments["cluster"], plan))
@@ -72,16 +74,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         outside = [name for name in names if name not in asked]
         return plan_ray(hosts, bool(self._task.args.get("rollback")), outside)
 
-    def _k3s(self, hostvars: Mapping[str, Any]) -> Plan:
-        arguments = self._task.args
+    def _k3s(self, variables: Mapping[str, Any]) -> Plan:
+        """Return what is done to k3s on the hosts of this run; a server outside it may be asked."""
+        hostvars, arguments = variables["hostvars"], self._task.args
         register = arguments.get("k3s_register") or "__upgrade_k3s"
         servers, agents = arguments.get("servers") or [], arguments.get("agents") or []
         names = [*servers, *(name for name in agents if name not in servers)]
-        answers = [hostvars[name].get(register) or {} for name in servers]
-        nodes: list[Any] = next((each["nodes"] for each in answers if each.get("reachable")), [])
-        version = arguments.get("k3s_version") or ""
-        hosts = [K3sHost.of(name, hostvars[name], version) for name in names]
-        return plan_k3s(hosts, nodes, bool(arguments.get("rollback")))
+        answers = {name: hostvars[name].get(register) or {} for name in servers}
+        outside = variables.get(arguments.get("k3s_outside_register") or "__outside_k3s")
+        if servers and outside and not answers[servers[0]]:
+            answers[servers[0]] = outside
+        version, asked = arguments.get("k3s_version") or "", arguments.get("hosts") or names
+        hosts = [K3sHost.of(name, hostvars[name], version) for name in names if name in asked]
+        return plan_k3s(hosts, K3sSeen.of(answers), bool(arguments.get("rollback")))
 
     def _others(self, hostvars: Mapping[str, Any]) -> Plan:
         rows = self._gathered(hostvars, "rows_register", "__upgrade_rows")

@@ -97,7 +97,7 @@ def _version(node: ClusterNode, wanted: ExpectedNode) -> Optional[Problem]:
         return None
     text = (
         f"{wanted.name}: runs k3s {node.version or 'of an unknown version'}, expected "
-        f"{wanted.version}; run provision.yml again, then see {wanted.log}"
+        f"{wanted.version}; run upgrade.yml, then see {wanted.log}"
     )
     return Problem(wanted.name, "version", text)
 

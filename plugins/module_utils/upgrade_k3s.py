@@ -29,6 +29,28 @@ COMPONENT = "k3s"
 
 
 @dataclass(frozen=True)
+class K3sSeen:
+    """The cluster's nodes as k3s_cluster_info tells them, or why nothing is known of them."""
+
+    nodes: Sequence[Mapping[str, Any]] = ()
+    why: str = ""
+
+    @classmethod
+    def of(cls, answers: Mapping[str, Any]) -> K3sSeen:
+        """Return what the first server says that knows; ``answers`` are by server."""
+        told = {name: each for name, each in answers.items() if "reachable" in each}
+        for answer in told.values():
+            if answer["reachable"]:
+                return cls(answer["nodes"])
+        if not told:
+            return cls(why="no server is in this run, or has answered; run with one in the limit")
+        said = "; ".join(f"{name}: {each.get('error')}" for name, each in told.items())
+        absent = all(each.get("unit_state") == "missing" for each in told.values())
+        first = "provision.yml installs k3s" if absent else "start k3s there first"
+        return cls(why=f"no server tells of its nodes ({said}); {first}")
+
+
+@dataclass(frozen=True)
 class K3sHost:
     """A host of k3s's groups, its name in Kubernetes and the version that it is to have."""
 
@@ -60,16 +82,16 @@ def cluster_node(row: Mapping[str, Any]) -> ClusterNode:
     )
 
 
-def plan_k3s(
-    hosts: Sequence[K3sHost], seen: Sequence[Mapping[str, Any]], back: bool = False
-) -> Plan:
+def plan_k3s(hosts: Sequence[K3sHost], seen: K3sSeen, back: bool = False) -> Plan:
     """Return what is done to k3s; ``hosts`` are in the order in which it is done.
 
     Each step is judged with those before it done, as the steps themselves will be.
     """
-    nodes = {str(row["name"]): cluster_node(row) for row in seen}
-    if not nodes or not all(host.wanted for host in hosts):
+    if not hosts or not all(host.wanted for host in hosts):
         return Plan()
+    if not seen.nodes:
+        return Plan(notes=(f"k3s is left alone: {seen.why}",))
+    nodes = {str(row["name"]): cluster_node(row) for row in seen.nodes}
     rows: list[Row] = []
     refusals: list[Refusal] = []
     absent = [host.name for host in hosts if host.node not in nodes]

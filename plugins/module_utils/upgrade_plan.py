@@ -106,7 +106,9 @@ def render(cluster: str, plan: Plan) -> str:
         widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADING))]
         lines += ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in cells]
     elif not plan.refusals:
-        lines.append("Nothing to do: every node has what is wanted.")
+        # What a note tells of may lack something.
+        every = "read the notes." if plan.notes else "every node has what is wanted."
+        lines.append(f"Nothing to do: {every}")
     lines += [f"Note: {note}" for note in plan.notes]
     return "\n".join(lines)
 

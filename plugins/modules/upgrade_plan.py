@@ -60,6 +60,10 @@ options:
     description: Variable that M(rackforge.gpu_cluster.k3s_cluster_info) was registered under on the servers.
     type: str
     default: __upgrade_k3s
+  k3s_outside_register:
+    description: Variable that the answer of the first server was registered under where it is not in this run.
+    type: str
+    default: __outside_k3s
   k3s_version:
     description: The version of k3s that hosts without C(k3s_version) of their own are to have. Empty leaves k3s alone.
     type: str

@@ -31,6 +31,7 @@ def act(
     monkeypatch: pytest.MonkeyPatch,
     hostvars: dict[str, dict[str, Any]],
     check: bool = False,
+    outside: Any = None,
     **arguments: Any,
 ) -> tuple[dict[str, Any], str]:
     """Return the action's result and what it shows."""
@@ -40,7 +41,8 @@ def act(
     action._play_context = SimpleNamespace(check_mode=check)
     monkeypatch.setattr(ActionBase, "run", lambda *_a, **_k: {})
     monkeypatch.setattr(upgrade_plan, "Display", lambda: SimpleNamespace(display=shown.append))
-    return action.run(None, {"hostvars": hostvars}), "".join(shown)
+    variables = {"hostvars": hostvars, **({"__outside_k3s": outside} if outside else {})}
+    return action.run(None, variables), "".join(shown)
 
 
 HOSTS: dict[str, dict[str, Any]] = {
@@ -125,3 +127,46 @@ def test_a_run_with_a_limit_does_not_replace_a_part_of_the_cluster(
 ) -> None:
     result, _shown = act(monkeypatch, {"n1": HOSTS["n1"], "n2": {}}, **GROUPS, hosts=["n1"])
     assert "n2 would stay behind" in result["msg"]
+
+
+AGENTS: dict[str, Any] = {"servers": ["s1"], "agents": ["a1", "a2"], "k3s_version": NEW}
+
+
+def told(server: str) -> dict[str, Any]:
+    """Return what the server s1 tells when it has this version, and its agents the old one."""
+    nodes: list[dict[str, Any]] = [
+        {"name": name, "version": OLD, "roles": []} for name in ("a1", "a2")
+    ]
+    first = {"name": "s1", "version": server, "roles": ["control-plane"]}
+    return {"reachable": True, "nodes": [first, *nodes]}
+
+
+def test_a_server_outside_the_limit_tells_of_an_agent_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts: dict[str, Any] = {"s1": {}, "a1": {}, "a2": {}}
+    result, shown = act(monkeypatch, hosts, outside=told(NEW), **AGENTS, hosts=["a1"])
+    assert [(row["host"], row["found"], row["wanted"]) for row in result["rows"]] == [
+        ("a1", OLD, NEW)
+    ]
+    assert (result["go"], result["components"]) == (True, ["k3s"])
+    assert "a2" not in shown
+
+
+def test_an_agent_in_the_limit_does_not_overtake_the_servers_outside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts: dict[str, Any] = {"s1": {}, "a1": {}, "a2": {}}
+    result, _shown = act(monkeypatch, hosts, outside=told(OLD), **AGENTS, hosts=["a1"])
+    assert "upgrade the servers first" in result["msg"]
+
+
+def test_without_any_server_the_plan_says_that_k3s_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts: dict[str, Any] = {"s1": {}, "a1": {}, "a2": {}}
+    skipped = {"skipped": True, "changed": False}
+    result, shown = act(monkeypatch, hosts, outside=skipped, **AGENTS, hosts=["a1"])
+    assert result["go"] is False
+    assert "Note: k3s is left alone: no server is in this run" in shown
+    assert "every node has what is wanted" not in shown

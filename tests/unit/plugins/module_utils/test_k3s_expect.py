@@ -62,8 +62,7 @@ def test_a_node_as_it_should_be_has_no_problem() -> None:
             api_node("node1", **{**SERVER, "version": "v1.32.9+k3s1"}),
             {},
             "version",
-            "node1: runs k3s v1.32.9+k3s1, expected v1.33.5+k3s1; run provision.yml again, then "
-            f"see {LOG}",
+            f"node1: runs k3s v1.32.9+k3s1, expected v1.33.5+k3s1; run upgrade.yml, then see {LOG}",
             id="older-version-runs",
         ),
         pytest.param(

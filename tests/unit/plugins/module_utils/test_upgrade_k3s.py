@@ -10,18 +10,25 @@ from typing import Any
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_k3s import (
     K3sHost,
+    K3sSeen,
     plan_k3s,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_plan import Plan
 
 OLD, NEW = "v1.33.5+k3s1", "v1.34.1+k3s1"
 
 
-def seen(**versions: str) -> list[dict[str, Any]]:
+def rows(**versions: str) -> list[dict[str, Any]]:
     """Return nodes as k3s_cluster_info has them; those whose name begins with s are servers."""
     return [
         {"name": name, "version": version, "roles": ["control-plane"] if name[0] == "s" else []}
         for name, version in versions.items()
     ]
+
+
+def seen(**versions: str) -> K3sSeen:
+    """Return what a server tells of these nodes."""
+    return K3sSeen(rows(**versions))
 
 
 def hosts(*names: str, wanted: str = NEW) -> list[K3sHost]:
@@ -80,9 +87,43 @@ def test_a_host_that_has_not_joined_is_left_to_provision() -> None:
     assert plan.notes == ("no k3s is installed on a1; provision.yml does that",)
 
 
-def test_without_an_answer_or_a_wish_nothing_is_planned() -> None:
-    assert plan_k3s(hosts("s1"), []).rows == ()
-    assert plan_k3s(hosts("s1", wanted=""), seen(s1=OLD)).rows == ()
+def test_without_a_host_or_a_wish_nothing_is_planned() -> None:
+    assert plan_k3s([], K3sSeen(why="no reason")) == Plan()
+    assert plan_k3s(hosts("s1", wanted=""), seen(s1=OLD)) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("answers", "note"),
+    [
+        pytest.param(
+            {"s1": {}, "s2": {"skipped": True}},
+            "k3s is left alone: no server is in this run, or has answered; run with one in the "
+            "limit",
+            id="outside",
+        ),
+        pytest.param(
+            {"s1": {"reachable": False, "error": "refused", "unit_state": "failed"}, "s2": {}},
+            "k3s is left alone: no server tells of its nodes (s1: refused); start k3s there first",
+            id="down",
+        ),
+        pytest.param(
+            {"s1": {"reachable": False, "error": "no kubeconfig", "unit_state": "missing"}},
+            "k3s is left alone: no server tells of its nodes (s1: no kubeconfig); provision.yml "
+            "installs k3s",
+            id="not-installed",
+        ),
+    ],
+)
+def test_k3s_that_nobody_tells_of_is_left_alone_with_a_note(
+    answers: dict[str, Any], note: str
+) -> None:
+    assert plan_k3s(hosts("a1"), K3sSeen.of(answers)) == Plan(notes=(note,))
+
+
+def test_the_first_server_that_answers_is_believed() -> None:
+    down = {"reachable": False, "error": "refused"}
+    answers = {"s1": down, "s2": {"reachable": True, "nodes": rows(s2=OLD)}}
+    assert K3sSeen.of(answers) == seen(s2=OLD)
 
 
 def test_a_host_is_found_by_its_name_in_kubernetes() -> None:

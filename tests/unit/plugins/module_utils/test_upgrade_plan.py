@@ -34,10 +34,17 @@ def test_the_plan_is_a_table_in_the_order_of_the_work() -> None:
 
 
 def test_nothing_to_do_is_said() -> None:
-    assert render("lab", Plan(notes=("a note",))).splitlines() == [
+    assert render("lab", Plan()).splitlines() == [
         "Upgrade of cluster lab",
         "Nothing to do: every node has what is wanted.",
-        "Note: a note",
+    ]
+
+
+def test_what_is_left_alone_is_not_said_to_have_what_is_wanted() -> None:
+    assert render("lab", Plan(notes=("k3s is left alone",))).splitlines() == [
+        "Upgrade of cluster lab",
+        "Nothing to do: read the notes.",
+        "Note: k3s is left alone",
     ]
 
 
