@@ -212,6 +212,14 @@ def is_closed(node: ClusterNode, kept_by: str) -> bool:
     return node.unschedulable and (note is None or _strength(note) >= _strength(NOTE_OF[kept_by]))
 
 
+def who_closed(node: ClusterNode) -> str:
+    """Return for whom pods are kept away, a word of NOTE_OF; empty where they may come."""
+    if not node.unschedulable:
+        return ""
+    note = node.annotations.get(CORDON_NOTE)
+    return "owner" if note is None else list(NOTE_OF)[_strength(note)]
+
+
 def may_open(node: ClusterNode, kept_by: str) -> bool:
     """Return whether we keep pods away, and for nobody stronger than who lets them come again."""
     note = node.annotations.get(CORDON_NOTE)

@@ -26,6 +26,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_plan
 )
 
 COMPONENT = "k3s"
+_CUT_OFF = "an earlier run was cut off and keeps pods away"
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,15 @@ def cluster_node(row: Mapping[str, Any]) -> ClusterNode:
 def plan_k3s(hosts: Sequence[K3sHost], seen: K3sSeen, back: bool = False) -> Plan:
     """Return what is done to k3s; ``hosts`` are in the order in which it is done.
 
-    Each step is judged with those before it done, as the steps themselves will be.
+    Each step is judged with those before it done, as the steps themselves will be. A node that has
+    its version and that a run left closed to pods is let back in.
     """
     if not hosts or not all(host.wanted for host in hosts):
         return Plan()
     if not seen.nodes:
         return Plan(notes=(f"k3s is left alone: {seen.why}",))
     nodes = {str(row["name"]): cluster_node(row) for row in seen.nodes}
+    closed = {str(row["name"]) for row in seen.nodes if row.get("kept_by") == "run"}
     rows: list[Row] = []
     refusals: list[Refusal] = []
     absent = [host.name for host in hosts if host.node not in nodes]
@@ -107,6 +110,8 @@ def plan_k3s(hosts: Sequence[K3sHost], seen: K3sSeen, back: bool = False) -> Pla
         if differs:
             rows.append(_row(host, node, K3S + len(rows)))
             nodes[host.node] = replace(node, version=host.wanted)
+        elif host.node in closed:
+            rows.append(_back_in(host, K3S + len(rows)))
     note = f"no k3s is installed on {named(absent)}; provision.yml does that"
     return Plan(tuple(rows), tuple(refusals), (note,) if absent else ())
 
@@ -115,3 +120,7 @@ def _row(host: K3sHost, node: ClusterNode, order: int) -> Row:
     is_server = SERVER_ROLE in node.roles
     note = "server: drained, one at a time" if is_server else "agent: drained"
     return Row(host.name, COMPONENT, node.version, host.wanted, order=order, note=note)
+
+
+def _back_in(host: K3sHost, order: int) -> Row:
+    return Row(host.name, COMPONENT, "half-way", "back in the cluster", order=order, note=_CUT_OFF)

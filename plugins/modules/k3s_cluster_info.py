@@ -120,6 +120,8 @@ nodes:
     - Nodes as the API shows them. C(gpus) are those that pods can ask for, C(capacity_gpus) those that the device plugin knows;
       C(reasons) say why
       a node is not ready or what troubles it.
+    - C(kept_by) says for whom pods are kept away from a node that is C(unschedulable), as O(rackforge.gpu_cluster.k3s_node#module:kept_by)
+      does; empty where they may come.
   returned: always
   type: list
   elements: dict
@@ -133,6 +135,7 @@ nodes:
       labels: {kubernetes.io/hostname: node1}
       taints: ["dedicated=gpu:NoSchedule"]
       unschedulable: false
+      kept_by: ""
       gpus: {nvidia.com/gpu: 2}
       capacity_gpus: {nvidia.com/gpu: 2}
 pods_not_ready:
@@ -191,6 +194,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_kubectl 
     Kubectl,
     KubectlError,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_members import who_closed
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_paths import (
     KUBECONFIG,
     UNITS,
@@ -235,7 +239,8 @@ def read_unit(command: Command) -> dict[str, str]:
 
 def public(node: ClusterNode) -> dict[str, Any]:
     """Return a node as plain data, without its annotations: some have what a server was told."""
-    return {key: value for key, value in asdict(node).items() if key != "annotations"}
+    told = {key: value for key, value in asdict(node).items() if key != "annotations"}
+    return {**told, "kept_by": who_closed(node)}
 
 
 def look(kubectl: Kubectl, wanted: Sequence[ExpectedNode]) -> dict[str, Any]:

@@ -31,6 +31,11 @@ def seen(**versions: str) -> K3sSeen:
     return K3sSeen(rows(**versions))
 
 
+def closed(kept_by: str, **versions: str) -> K3sSeen:
+    """Return what a server tells of nodes that are closed to pods."""
+    return K3sSeen([{**row, "unschedulable": True, "kept_by": kept_by} for row in rows(**versions)])
+
+
 def hosts(*names: str, wanted: str = NEW) -> list[K3sHost]:
     """Return hosts that bear the names of their nodes."""
     return [K3sHost(name, name, wanted) for name in names]
@@ -46,6 +51,24 @@ def test_servers_go_one_at_a_time_and_agents_after_them() -> None:
 def test_what_has_been_done_is_not_planned_again() -> None:
     plan = plan_k3s(hosts("s1", "s2", "a1"), seen(s1=NEW, s2=OLD, a1=OLD))
     assert plan.hosts("k3s") == ["s2", "a1"]
+
+
+def test_a_node_that_a_run_left_closed_to_pods_is_let_back_in() -> None:
+    plan = plan_k3s(hosts("a1"), closed("run", a1=NEW))
+    assert [(row.host, row.component, row.found, row.wanted) for row in plan.rows] == [
+        ("a1", "k3s", "half-way", "back in the cluster")
+    ]
+    assert plan.components == ["k3s"]
+
+
+@pytest.mark.parametrize("kept_by", ["owner", "upgrade", ""])
+def test_a_node_that_others_keep_closed_is_left_to_them(kept_by: str) -> None:
+    assert plan_k3s(hosts("a1"), closed(kept_by, a1=NEW)).rows == ()
+
+
+def test_a_node_that_was_emptied_and_not_replaced_has_one_row() -> None:
+    plan = plan_k3s(hosts("a1"), closed("run", a1=OLD))
+    assert [(row.found, row.wanted) for row in plan.rows] == [(OLD, NEW)]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_the_cluster_is_read_whole(server: Server) -> None:
             "labels": {"node-role.kubernetes.io/control-plane": "true"},
             "taints": [],
             "unschedulable": False,
+            "kept_by": "",
             "gpus": {"nvidia.com/gpu": 2},
             "capacity_gpus": {"nvidia.com/gpu": 2},
         }
@@ -174,6 +175,27 @@ def test_a_node_without_k3s_says_so(
     node.answers("systemctl show", answer)
     seen = node.run(main, kubeconfig=str(tmp_path / "none"))
     assert (seen["unit"], seen["unit_state"]) == ("", state)
+
+
+@pytest.mark.parametrize(
+    ("notes", "kept_by"),
+    [
+        pytest.param({"rackforge.io/cordoned": "true"}, "run", id="a-run"),
+        pytest.param({"rackforge.io/cordoned": "upgrade"}, "upgrade", id="an-upgrade"),
+        pytest.param({"rackforge.io/cordoned": "drained"}, "owner", id="drained-for-the-owner"),
+        pytest.param({}, "owner", id="by-hand"),
+    ],
+)
+def test_it_is_told_for_whom_pods_are_kept_away(
+    server: Server, notes: dict[str, str], kept_by: str
+) -> None:
+    server.says("nodes", [api_node("n1", unschedulable=True, annotations=notes)])
+    assert [row["kept_by"] for row in server.run()["nodes"]] == [kept_by]
+
+
+def test_a_node_that_its_owner_opened_is_kept_by_nobody(server: Server) -> None:
+    server.says("nodes", [api_node("n1", annotations={"rackforge.io/cordoned": "true"})])
+    assert [row["kept_by"] for row in server.run()["nodes"]] == [""]
 
 
 def test_annotations_are_not_told_since_k3s_notes_its_arguments_there(server: Server) -> None:

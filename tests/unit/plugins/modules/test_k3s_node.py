@@ -426,3 +426,20 @@ def test_a_node_that_does_not_go_is_told_with_what_holds_it(server: Server) -> N
         "wrangler.cattle.io/managed-etcd-controller; see 'journalctl --unit k3s.service' on a "
         "server"
     )
+
+
+def test_a_node_that_a_run_left_with_the_new_version_is_opened_without_a_drain(
+    server: Server,
+) -> None:
+    """The steps of the role's upgrade on a node whose run was cut off before the last of them."""
+    left = api_node("n2", unschedulable=True, annotations={NOTE: "true"})
+    server.says("get nodes", listed(left))
+    server.says("patch node n2", OK)
+    emptied = server.run(name="n2", state="drained", new_version="v1.33.5+k3s1")
+    assert (emptied["changed"], server.asked()) == (False, [])
+    assert server.run(nodes=[{"name": "n2"}])["changed"] is True
+    (patch,) = server.asked()
+    assert json.loads(patch.split("--patch=")[1]) == {
+        "metadata": {"annotations": {NOTE: None}, "resourceVersion": "77"},
+        "spec": {"unschedulable": None},
+    }
