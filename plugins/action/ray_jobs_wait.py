@@ -6,20 +6,37 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_ray import (
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.ray_jobs import (
+    Ways,
     jobs_in_the_way,
     jobs_lost,
-    wait_limit,
+    lost_untold,
+    may_have_jobs,
+    not_told,
+    stays_silent,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_ray import wait_limit
 
 INFO = "rackforge.gpu_cluster.ray_cluster_info"
+UNIT = "rackforge.gpu_cluster.ray_node_info"
 POLL_SECONDS = 5.0
 TELL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """Jobs that have not ended, and why an active head did not tell them, empty where it did."""
+
+    jobs: list[dict[str, Any]]
+    silence: str = ""
+    active_seconds: Optional[float] = None
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -28,48 +45,76 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(
         self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None
     ) -> dict[str, Any]:
-        """Return which jobs were seen; fail where some are in the way."""
+        """Return which jobs were seen; fail where some are in the way, or may be."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        force = bool(self._task.args.get("force"))
+        arguments, variables = self._task.args, task_vars or {}
+        ways = Ways(
+            force=str(arguments.get("force_variable", Ways.force)),
+            wait=str(arguments.get("wait_variable", Ways.wait)),
+            is_first=bool(arguments.get("first")),
+        )
+        force = bool(arguments.get("force"))
         try:
-            limit = wait_limit(self._task.args.get("wait"))
+            limit = wait_limit(arguments.get("wait"))
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
-        jobs, waited = self._wait(0.0 if force else limit, task_vars)
-        result.update(changed=False, unfinished_jobs=jobs, lost_jobs=[], waited_seconds=waited)
-        if jobs and not force:
-            return {**result, "failed": True, "msg": jobs_in_the_way(jobs, waited)}
-        if jobs:
-            Display().warning(jobs_lost(jobs))
-            result["lost_jobs"] = jobs
+        look, waited = self._wait(0.0 if force or ways.is_first else limit, force, variables)
+        result.update(changed=False, unfinished_jobs=look.jobs, lost_jobs=[], waited_seconds=waited)
+        silence = (str(variables.get("inventory_hostname")), arguments["address"], look.silence)
+        if force:
+            if look.silence:
+                Display().warning(lost_untold(*silence, ways))
+            if look.jobs:
+                Display().warning(jobs_lost(look.jobs, ways))
+            return {**result, "lost_jobs": look.jobs}
+        if look.silence:
+            return {**result, "failed": True, "msg": not_told(*silence, ways)}
+        if look.jobs and not (ways.is_first and limit > 0):
+            return {**result, "failed": True, "msg": jobs_in_the_way(look.jobs, waited, ways)}
         return result
 
-    def _wait(
-        self, limit: float, task_vars: Optional[dict[str, Any]]
-    ) -> tuple[list[dict[str, Any]], float]:
-        """Return the jobs that have not ended, and how long that was waited for."""
-        started = time.monotonic()
+    def _wait(self, limit: float, force: bool, variables: dict[str, Any]) -> tuple[Look, float]:
+        """Return the look that ends the wait, and how long that took."""
+        started = answered = time.monotonic()
         told = started - TELL_SECONDS
         while True:
             now = time.monotonic()
-            jobs = self._jobs(task_vars)
-            if not jobs or now - started >= limit:
-                return jobs, round(now - started, 1)
-            if now - told >= TELL_SECONDS:
-                names = ", ".join(str(job.get("job_id")) for job in jobs)
+            look = self._look(variables)
+            if look.silence:
+                is_over = force or stays_silent(now - answered, look.active_seconds)
+            else:
+                answered = now
+                is_over = not look.jobs or now - started >= limit
+            if is_over:
+                return look, round(now - started, 1)
+            if look.jobs and now - told >= TELL_SECONDS:
+                names = ", ".join(str(job.get("job_id")) for job in look.jobs)
                 Display().display(
-                    f"waiting for {len(jobs)} Ray jobs since {now - started:.0f} s: {names}"
+                    f"waiting for {len(look.jobs)} Ray jobs since {now - started:.0f} s: {names}"
                 )
                 told = now
-            time.sleep(min(POLL_SECONDS, max(0.0, started + limit - now)))
+            left = started + limit - now
+            time.sleep(POLL_SECONDS if look.silence else min(POLL_SECONDS, max(0.0, left)))
 
-    def _jobs(self, task_vars: Optional[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the jobs that have not ended, none where the head does not answer."""
-        names = ("address", "token_file")
+    def _look(self, variables: dict[str, Any]) -> Look:
+        """Return what the head says, and how its unit stands where it says nothing."""
+        names = ("address", "token_file", "running_token_file")
         arguments = {name: self._task.args[name] for name in names if self._task.args.get(name)}
-        seen = self._execute_module(
-            module_name=INFO, module_args={**arguments, "timeout": 0}, task_vars=task_vars
+        seen = self._ask(INFO, {**arguments, "timeout": 0}, variables)
+        if seen["reachable"]:
+            return Look(list(seen.get("unfinished_jobs") or []))
+        unit = self._ask(UNIT, {"name": str(variables.get("inventory_hostname"))}, variables)
+        if not may_have_jobs(unit):
+            return Look([])
+        return Look([], str(seen.get("error") or "no reason given"), unit.get("active_seconds"))
+
+    def _ask(
+        self, module: str, arguments: dict[str, Any], variables: dict[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return what a module on the head says."""
+        seen: dict[str, Any] = self._execute_module(
+            module_name=module, module_args=arguments, task_vars=variables
         )
         if seen.get("failed") or seen.get("unreachable"):
             raise AnsibleActionFail(str(seen.get("msg") or seen), result=seen)
-        return list(seen.get("unfinished_jobs") or [])
+        return seen

@@ -200,31 +200,6 @@ def _rows(
     return RayPlan(Plan(rows, refusals, tuple(notes)), version, places, stops)
 
 
-def jobs_in_the_way(jobs: Sequence[Mapping[str, Any]], waited: float) -> str:
-    """Return why jobs keep an upgrade from stopping Ray."""
-    rows = [f"- {_words(job)}" for job in jobs]
-    after = f" after {waited:.0f} s" if waited >= 1 else ""
-    return "\n".join(
-        [
-            f"{len(jobs)} Ray jobs have not ended{after}, and the upgrade would lose them:",
-            *rows,
-            "Ray was not stopped. Run upgrade.yml with -e upgrade_wait_for_jobs=SECONDS (or true) "
-            "to wait for them, with -e upgrade_force=true to lose them, or stop them yourself "
-            "('ray job stop ID').",
-        ]
-    )
-
-
-def jobs_lost(jobs: Sequence[Mapping[str, Any]]) -> str:
-    """Return which jobs an upgrade loses."""
-    rows = "; ".join(_words(job) for job in jobs)
-    return f"upgrade_force=true: the upgrade loses {len(jobs)} Ray jobs: {rows}"
-
-
-def _words(job: Mapping[str, Any]) -> str:
-    return f"{job.get('job_id')}  {job.get('status')}  {job.get('entrypoint')}"
-
-
 def downtime_words(seconds: float, version: str, nodes: int) -> str:
     """Return the line that reports how long Ray was away."""
     return (

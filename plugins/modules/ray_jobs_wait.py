@@ -15,7 +15,9 @@ author: rackforge contributors (@rackforge)
 description:
   - Asks the head every 5 seconds for jobs that have not ended, submitted ones and drivers that connected by themselves, and says once a
     minute which ones it waits for. Run it on the head, where the token lies.
-  - Fails with the list when the time is over. A head that does not answer has no jobs that could be lost.
+  - Fails with the list when the time is over.
+  - A head that does not answer has no jobs where its C(ray.service) is not active. Where it is, the API gets 30 seconds, 180 when the unit was
+    just started; then the module fails, since jobs may run that it cannot name.
   - New jobs are not kept away meanwhile.
 extends_documentation_fragment:
   - rackforge.gpu_cluster.attributes.read_only
@@ -27,14 +29,31 @@ options:
   token_file:
     description: File on the node with the cluster's token; leave it out where authentication is off.
     type: path
+  running_token_file:
+    description:
+      - The token that the running Ray was started with. Where the file exists it is used in place of O(token_file), which may hold a new one
+        that Ray gets with its next start.
+    type: path
   wait:
     description: Seconds to wait; V(true) waits without a limit, V(false) not at all.
     type: raw
     default: false
   force:
-    description: Whether jobs may be lost. They are named in a warning then, and not waited for.
+    description: Whether jobs may be lost. They are named in a warning then, and not waited for; a head that does not answer is let pass.
     type: bool
     default: false
+  first:
+    description: Whether nothing was changed yet. Jobs that O(wait) would wait for are let pass then, since they are waited for later.
+    type: bool
+    default: false
+  force_variable:
+    description: Variable of the playbook that sets O(force), for messages.
+    type: str
+    default: upgrade_force
+  wait_variable:
+    description: Variable of the playbook that sets O(wait), for messages. Empty where the playbook does not wait.
+    type: str
+    default: upgrade_wait_for_jobs
 """
 
 EXAMPLES = r"""
@@ -42,6 +61,7 @@ EXAMPLES = r"""
   rackforge.gpu_cluster.ray_jobs_wait:
     address: http://192.0.2.10:8265
     token_file: /etc/ray/auth_token
+    running_token_file: /run/ray/auth_token
     wait: 3600
 """
 

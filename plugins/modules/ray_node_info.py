@@ -89,6 +89,11 @@ drained:
   returned: always
   type: dict
   sample: {since: "2026-11-23T06:55:00Z", reason: maintenance, by: ops}
+active_seconds:
+  description: For how long the unit is active; null when it is not.
+  returned: always
+  type: float
+  sample: 86400.5
 stopped_at:
   description: When it ended the last time since the node's boot, in seconds since 1970 by the node's clock; null when it never did.
   returned: always
@@ -136,12 +141,13 @@ POLL_SECONDS = 1.0
 # NVIDIA's library takes up to 3 seconds for each GPU without persistence, and Python its own time.
 GPU_SECONDS = 60
 VENV_GROUPS = ("video",)
-_PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,ActiveExitTimestampMonotonic"
+_PROPERTIES = "LoadState,ActiveState,SubState,NRestarts"
+_TIMES = "ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic"
 
 
 def read_unit(command: Command) -> dict[str, Any]:
     """Return the unit's state and its number of restarts."""
-    result = command.run(["systemctl", "show", UNIT, "--property", _PROPERTIES])
+    result = command.run(["systemctl", "show", UNIT, "--property", f"{_PROPERTIES},{_TIMES}"])
     lines = dict(line.split("=", 1) for line in result.out.splitlines() if "=" in line)
     loaded = lines.get("LoadState") == "loaded"
     state = lines.get("ActiveState", "unknown") if loaded else "missing"
@@ -150,12 +156,15 @@ def read_unit(command: Command) -> dict[str, Any]:
     mark = parse_mark(read_text(MARK))
     if mark and state in ("inactive", "failed"):
         state = "drained"
+    entered = int(lines.get("ActiveEnterTimestampMonotonic") or 0)
     left = int(lines.get("ActiveExitTimestampMonotonic") or 0)
-    booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    up = time.clock_gettime(time.CLOCK_MONOTONIC)
+    booted = time.time() - up
     return {
         "unit_state": state,
         "restarts": int(lines.get("NRestarts") or 0),
         "drained": asdict(mark) if mark else None,
+        "active_seconds": round(up - entered / 1e6, 1) if state == "active" and entered else None,
         "stopped_at": round(booted + left / 1e6, 1) if left else None,
     }
 

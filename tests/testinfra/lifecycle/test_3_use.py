@@ -187,9 +187,9 @@ def test_reset_is_refused_while_a_job_runs_and_changes_nothing(cluster: Cluster)
     with long_job(cluster) as job:
         refused = cluster.play("reset.yml")
         assert refused.rc == 2
-        assert f"1 Ray jobs have not ended: {job} {LONG_JOB}." in refused.prose
+        assert f"- {job} RUNNING {LONG_JOB}" in refused.prose
         assert "Nothing was changed." in refused.prose
-        assert "run reset.yml with -e reset_force=true to lose them" in refused.prose
+        assert "with -e reset_force=true to lose them" in refused.prose
         assert set(refused.changed.values()) == {0}
         assert units() == running
 

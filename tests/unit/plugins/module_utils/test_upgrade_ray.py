@@ -10,15 +10,12 @@ from typing import Any
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.upgrade_ray import (
     RayHost,
-    jobs_in_the_way,
-    jobs_lost,
     plan_ray,
     version_key,
     wait_limit,
 )
 
 OLD, NEW = "2.59.0", "2.60.0"
-JOB = {"job_id": "raysubmit_1", "status": "RUNNING", "entrypoint": "python train.py"}
 
 
 def host(name: str, found: str, wanted: str = NEW, previous: str = "") -> RayHost:
@@ -184,17 +181,3 @@ def test_waiting_is_a_number_of_seconds_or_a_word(value: Any, seconds: float) ->
 def test_another_word_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="expected a number of seconds, true or false"):
         wait_limit(value)
-
-
-def test_jobs_in_the_way_are_listed_with_what_to_do() -> None:
-    said = jobs_in_the_way([JOB], 90.4)
-    assert said.splitlines()[:2] == [
-        "1 Ray jobs have not ended after 90 s, and the upgrade would lose them:",
-        "- raysubmit_1  RUNNING  python train.py",
-    ]
-    assert "-e upgrade_wait_for_jobs=SECONDS" in said
-    assert "-e upgrade_force=true" in said
-
-
-def test_lost_jobs_are_named() -> None:
-    assert jobs_lost([JOB]).endswith("loses 1 Ray jobs: raysubmit_1  RUNNING  python train.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,18 @@ def test_the_unit_is_read(node: Node, shown: str, state: str, restarts: int) -> 
     result = node.run(main, name="w1")
     assert (result["unit_state"], result["restarts"]) == (state, restarts)
     assert (result["changed"], result["version"], result["address"]) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [pytest.param("active", 40.0, id="runs"), ("inactive", None)]
+)
+def test_it_is_told_for_how_long_the_unit_is_active(
+    node: Node, monkeypatch: pytest.MonkeyPatch, state: str, expected: float | None
+) -> None:
+    monkeypatch.setattr(time, "clock_gettime", lambda _clock: 1000.0)
+    shown = f"LoadState=loaded\nActiveState={state}\nActiveEnterTimestampMonotonic=960000000\n"
+    node.answers("systemctl show ray.service", (0, shown, ""))
+    assert node.run(main, name="w1")["active_seconds"] == expected
 
 
 def test_a_failure_shows_the_log_without_the_token(node: Node, tmp_path: Path) -> None:
