@@ -47,7 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hostvars = variables["hostvars"]
         ray = self._ray(hostvars)
         try:
-            waits = wait_limit(arguments.get("wait_for_jobs")) > 0
+            wait_limit(arguments.get("wait_for_jobs"))
             plan = joined([self._others(hostvars), self._k3s(variables), ray.plan])
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
@@ -58,7 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**result, **data, "changed": False, "failed": True, "msg": msg}
         only = bool(arguments.get("only")) or self._play_context.check_mode
         go = bool(plan.rows) and not only
-        return {**result, **data, "changed": False, "go": go, "only": only, "waits": waits}
+        return {**result, **data, "changed": False, "go": go, "only": only}
 
     def _ray(self, hostvars: Mapping[str, Any]) -> RayPlan:
         heads = list(self._task.args.get("heads") or [])

@@ -29,7 +29,7 @@ options:
     elements: str
     default: []
   wait_for_jobs:
-    description: Seconds for which Ray jobs are waited for, V(true) or V(false).
+    description: Seconds for which Ray jobs are waited for, V(true) or V(false). Another value is refused before the first change.
     type: raw
     default: false
   heads:
@@ -108,11 +108,6 @@ go:
   sample: true
 only:
   description: Whether the plan was to be shown and nothing else.
-  returned: success
-  type: bool
-  sample: false
-waits:
-  description: Whether Ray jobs are waited for.
   returned: success
   type: bool
   sample: false

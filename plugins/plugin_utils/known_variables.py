@@ -421,8 +421,8 @@ PLAYBOOK_INPUTS = (
     ),
     Input(
         "upgrade_wait_for_jobs",
-        meaning="Seconds that upgrade.yml waits for Ray jobs before it stops Ray; true: as long as "
-        "they take. When not set it refuses while there are some.",
+        meaning="Seconds that upgrade.yml and upgrade_nodes.yml wait for Ray jobs before they stop "
+        "the head; true: as long as they take. When not set they refuse while there are some.",
     ),
 )
 

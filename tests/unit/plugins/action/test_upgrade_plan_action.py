@@ -108,13 +108,6 @@ def test_a_row_of_another_form_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> 
         act(monkeypatch, {"n1": {"__upgrade_rows": [{"host": "n1"}]}})
 
 
-@pytest.mark.parametrize(("wait", "waits"), [(None, False), ("0", False), (600, True)])
-def test_the_plan_says_whether_jobs_are_waited_for(
-    monkeypatch: pytest.MonkeyPatch, wait: Any, waits: bool
-) -> None:
-    assert act(monkeypatch, HOSTS, **GROUPS, wait_for_jobs=wait)[0]["waits"] is waits
-
-
 def test_a_wait_that_is_no_time_is_refused_before_any_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
