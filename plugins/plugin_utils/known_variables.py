@@ -350,8 +350,8 @@ PLAYBOOK_INPUTS = (
     Input(
         "reset_monitoring_data",
         Kind.BOOLEAN,
-        meaning="Whether reset.yml and remove_node.yml delete what the monitoring host has gathered; "
-        "reset.yml keeps it when not set, remove_node.yml asks for an answer.",
+        meaning="Whether reset.yml and remove_node.yml delete what the monitoring host gathered; "
+        "when not set, reset.yml keeps it and remove_node.yml asks for an answer.",
     ),
     Input(
         "reset_nodes",
