@@ -19,6 +19,7 @@ SERVERS = [f"mol-k3s-ha-n{number}" for number in (1, 2, 3)]
 NODES = [*SERVERS, "mol-k3s-ha-n4"]
 TLS = "/var/lib/rancher/k3s/server/tls"
 _AWAY = re.compile(r"([\w-]+) has new certificates; .*? Its k3s was away for \d+\.\d s")
+_STOPPED = re.compile(r"([\w-]+): k3s(?:-agent)?\.service is (?:inactive|failed), expected active")
 
 
 def certificates(nodes: list[Any]) -> list[str]:
@@ -46,6 +47,17 @@ def turn(node: Any) -> tuple[int, int]:
     command = "systemctl show --value k3s --property={}EnterTimestampMonotonic"
     return int(node.check_output(command.format("Inactive"))), int(
         node.check_output(command.format("Active"))
+    )
+
+
+def ready(node: Any) -> list[str]:
+    """Return the nodes that are Ready, as a server says."""
+    rows = json.loads(node.check_output("k3s kubectl get nodes -o json"))["items"]
+    return sorted(
+        row["metadata"]["name"]
+        for row in rows
+        for condition in row["status"]["conditions"]
+        if (condition["type"], condition["status"]) == ("Ready", "True")
     )
 
 
@@ -80,13 +92,22 @@ def test_all_are_members_and_the_next_run_of_provision_changes_nothing(
     rotated: dict[str, Any], inventory: Path, nodes: list[Any]
 ) -> None:
     assert rotated["said"]
-    rows = json.loads(nodes[2].check_output("k3s kubectl get nodes -o json"))["items"]
-    ready = [
-        row["metadata"]["name"]
-        for row in rows
-        for condition in row["status"]["conditions"]
-        if (condition["type"], condition["status"]) == ("Ready", "True")
-    ]
-    assert sorted(ready) == NODES
+    assert ready(nodes[2]) == NODES
     code, said = provision(inventory)
     assert (code, changes(said)) == (0, {})
+
+
+def test_a_run_that_was_cut_off_at_the_second_server_is_made_good_by_the_same_command(
+    inventory: Path, nodes: list[Any]
+) -> None:
+    before = certificates(nodes)
+    # What a run leaves that was cut off within the second server's turn.
+    nodes[1].check_output("systemctl stop k3s")
+    code, said = ended(start(inventory, "rotate_k3s_certificates.yml"))
+    assert code == 0
+    told = " ".join(said.split())
+    assert _STOPPED.findall(told) == [SERVERS[1]]
+    assert _AWAY.findall(told) == NODES
+    assert set(certificates(nodes)).isdisjoint(before)
+    assert shown(nodes) == certificates(nodes)
+    assert ready(nodes[0]) == NODES
