@@ -279,8 +279,8 @@ def refuse_head(name: str, raylet: Optional[Raylet]) -> None:
     if raylet and raylet.is_head:
         raise DrainError(
             f"{name} is the head of the Ray cluster and cannot be drained: every job and every "
-            "node depends on it. Wait for the jobs ('status.yml' lists them), then stop the "
-            "cluster with reset.yml or give it another head"
+            "node depends on it. Wait until 'status.yml' lists no unfinished job, shut the machine "
+            "down, do the work and switch it on: its services start at boot, workers join it again"
         )
 
 

@@ -163,7 +163,10 @@ def test_force_ends_what_stays_and_names_it(node: Node, mark: Path, ray: Any) ->
 
 def test_the_head_is_refused(node: Node, mark: Path, ray: Any) -> None:
     ray(Raylet(1, "a", "b", "c", "d", is_head=True))
-    assert "n3 is the head of the Ray cluster" in drain(node)["msg"]
+    said = drain(node)["msg"]
+    assert "n3 is the head of the Ray cluster" in said
+    assert "shut the machine down, do the work and switch it on" in said
+    assert "reset.yml" not in said
     assert not mark.exists()
 
 
