@@ -25,6 +25,11 @@ _LIMITS = ("-l", "--limit", "--start-at-task")
 _EXTRA = re.compile(r"--e[\w-]*")
 #: Options of one letter may stand in one word: those without a value, then one with its value.
 _LETTERS = re.compile(r"-(?P<flags>[vCDbkKJh]*)e(?P<value>.*)", re.DOTALL)
+#: Playbooks that refuse a limit to the hosts that failed, or need others beside them.
+_WHOLE = {
+    *("drain", "remove_node", "rotate_k3s_certificates", "rotate_k3s_tokens", "rotate_ray_token"),
+    *("status", "undrain"),
+}
 _LOUD = re.compile(r"-v+|--verbose")
 _PLAIN_VARIABLE = re.compile(r"(\w+)=[\w./:,-]*")
 _SECRET = re.compile(r"pass|token|secret|key|credential", re.IGNORECASE)
@@ -144,11 +149,18 @@ def _split(arguments: Sequence[str]) -> list[str]:
     return words
 
 
+def _needs_all(arguments: Sequence[str]) -> bool:
+    """Return whether a playbook is called that is not for some hosts alone."""
+    names = (word.rpartition("/")[2].removesuffix(".yml") for word in arguments)
+    return any(name.rpartition(".")[2] in _WHOLE for name in names)
+
+
 def command_again(arguments: Sequence[str], hosts: Sequence[str]) -> str:
     """Return the command that runs a playbook again and shows results.
 
-    It is for some hosts; without any it is for those that it was for.
+    It is for some hosts; without any, and where the playbook needs all, for those that it was for.
     """
+    hosts = () if _needs_all(arguments) else hosts
     limits = _LIMITS if hosts else ()
     words, rest = ["ansible-playbook"], _split(arguments)
     while rest:

@@ -133,6 +133,15 @@ def test_the_command_again_is_for_the_hosts_that_failed(
     assert command == f"ansible-playbook {expected} --limit n1,n2 -v"
 
 
+@pytest.mark.parametrize(
+    "playbook",
+    ["status.yml", "playbooks/drain.yml", "rackforge.gpu_cluster.rotate_k3s_certificates"],
+)
+def test_a_playbook_that_refuses_a_limit_is_named_without_one(playbook: str) -> None:
+    command = command_again(["-i", "inv.ini", playbook, "-e", "node=n1"], ["n1"])
+    assert command == f"ansible-playbook -i inv.ini {playbook} -e node=n1 -v"
+
+
 def test_what_ran_once_for_all_hosts_is_seen_again_with_all_of_them() -> None:
     lines = render_failures([failure("n1", "Bad.", for_all=True)], ["--limit", "n1,n2", "p.yml"])
     assert lines[-1] == "  ansible-playbook --limit n1,n2 p.yml -v"
