@@ -24,7 +24,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_reco
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_status import (
     ClusterStatus,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_status import K3sStatus
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_status import (
+    K3sNodeStatus,
+    K3sStatus,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.monitoring_status import (
     MonitoringStatus,
 )
@@ -164,9 +167,16 @@ def _k3s_reasons(k3s: Optional[K3sStatus]) -> list[Reason]:
     found += [
         Reason(each.name, each.gpus.problem) for each in ours if each.gpus and each.gpus.problem
     ]
-    cordoned = "it is cordoned and takes no new pods; undrain.yml brings it back"
-    found += [Reason(node.name, cordoned, planned=True) for node in ours if node.cordoned]
+    found += [Reason(each.name, _cordoned(each), planned=True) for each in ours if each.cordoned]
     return found
+
+
+def _cordoned(node: K3sNodeStatus) -> str:
+    """Return that a node takes no new pods, and what brings it back."""
+    ours = node.uncordon == "undrain.yml"
+    way = node.uncordon if ours else f"'{node.uncordon}' on a server"
+    by = "" if ours else ", not by drain.yml,"
+    return f"it is cordoned{by} and takes no new pods; {way} brings it back"
 
 
 def _monitoring_reasons(watching: Optional[MonitoringStatus]) -> list[Reason]:

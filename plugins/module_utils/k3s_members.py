@@ -213,11 +213,14 @@ def is_closed(node: ClusterNode, kept_by: str) -> bool:
 
 
 def who_closed(node: ClusterNode) -> str:
-    """Return for whom pods are kept away, a word of NOTE_OF; empty where they may come."""
+    """Return for whom pods are kept away, a word of NOTE_OF, or other for a cordon of kubectl's.
+
+    Empty where they may come.
+    """
     if not node.unschedulable:
         return ""
     note = node.annotations.get(CORDON_NOTE)
-    return "owner" if note is None else list(NOTE_OF)[_strength(note)]
+    return "other" if note is None else list(NOTE_OF)[_strength(note)]
 
 
 def may_open(node: ClusterNode, kept_by: str) -> bool:

@@ -15,6 +15,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_inventor
     node_name,
     offers_parts,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.k3s_members import NOTE_OF
 
 _HEADING = ("NODE", "ROLE", "ADDRESS", "STATE", "K3S", "GPU", "PODS NOT READY")
 #: Pods that the text names; the JSON document has all of them.
@@ -34,8 +35,9 @@ class K3sGpus:
 class K3sNodeStatus:
     """One node. ``state`` is ready, not-ready, not-joined, stopped, not-installed or unreachable.
 
-    ``cordoned`` says that it takes no new pods, ``reason`` why it is not ready; ``pods_not_ready``
-    is None where no server told. A ``stranger`` is in the cluster and not in the inventory.
+    ``cordoned`` says that it takes no new pods, ``uncordon`` what brings it back, ``reason`` why it
+    is not ready; ``pods_not_ready`` is None where no server told. A ``stranger`` is in the cluster
+    and not in the inventory.
     """
 
     name: str
@@ -48,6 +50,7 @@ class K3sNodeStatus:
     pods_not_ready: Optional[int]
     reason: str
     stranger: bool = False
+    uncordon: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,16 @@ def _node(
         gpus=_gpus(host, row),
         pods_not_ready=sum(pod.get("node") == host.node_name for pod in pods) if told else None,
         reason=reason,
+        uncordon=_uncordon(row),
     )
+
+
+def _uncordon(row: Optional[Mapping[str, Any]]) -> str:
+    """Return what lets pods onto a cordoned node; undrain.yml leaves another's cordon alone."""
+    if not row or not row.get("unschedulable"):
+        return ""
+    ours = row.get("kept_by") in NOTE_OF
+    return "undrain.yml" if ours else f"k3s kubectl uncordon {row['name']}"
 
 
 def _stranger(row: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> K3sNodeStatus:
@@ -188,6 +200,7 @@ def _stranger(row: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> K3sN
         pods_not_ready=sum(pod.get("node") == row["name"] for pod in pods),
         reason="; ".join(word for word in ("it is not in this inventory", why) if word),
         stranger=True,
+        uncordon=_uncordon(row),
     )
 
 

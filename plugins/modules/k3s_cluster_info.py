@@ -121,7 +121,7 @@ nodes:
       C(reasons) say why
       a node is not ready or what troubles it.
     - C(kept_by) says for whom pods are kept away from a node that is C(unschedulable), as O(rackforge.gpu_cluster.k3s_node#module:kept_by)
-      does; empty where they may come.
+      does, V(other) where this collection did not do it, as with kubectl; empty where they may come.
   returned: always
   type: list
   elements: dict

@@ -80,10 +80,22 @@ def test_the_state_is_one_of_six_words(
             id="drained",
         ),
         pytest.param(
-            Parts(k3s=made.k3s(k1={"unschedulable": True})),
+            Parts(k3s=made.k3s(k1={"unschedulable": True, "kept_by": "owner"})),
             "degraded",
             [("k1", "it is cordoned and takes no new pods; undrain.yml brings it back")],
             id="cordoned",
+        ),
+        pytest.param(
+            Parts(k3s=made.k3s(k1={"unschedulable": True, "kept_by": "other"})),
+            "degraded",
+            [
+                (
+                    "k1",
+                    "it is cordoned, not by drain.yml, and takes no new pods; 'k3s kubectl uncordon"
+                    " k1' on a server brings it back",
+                )
+            ],
+            id="cordoned-with-kubectl",
         ),
         pytest.param(
             Parts(k3s=made.k3s(versions={2: "v1.33.5+k3s1"})),

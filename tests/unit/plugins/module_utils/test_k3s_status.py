@@ -372,3 +372,21 @@ def test_a_cordoned_node_shows_that_it_takes_no_pods() -> None:
     info = {**SERVER, "nodes": [row("n1", unschedulable=True)]}
     text = render_k3s(status(host("n1", "server", info)))
     assert "  ready (cordoned)  " in text
+
+
+@pytest.mark.parametrize(
+    ("more", "way"),
+    [
+        pytest.param({}, "", id="not-cordoned"),
+        pytest.param({"unschedulable": True, "kept_by": "owner"}, "undrain.yml", id="by-us"),
+        pytest.param(
+            {"unschedulable": True, "kept_by": "other"},
+            "k3s kubectl uncordon gpu-1",
+            id="with-kubectl",
+        ),
+    ],
+)
+def test_what_brings_a_cordoned_node_back_is_told(more: dict[str, Any], way: str) -> None:
+    info = {**SERVER, "nodes": [row("gpu-1", **more)]}
+    seen = status(host("GPU_1", "server", info))
+    assert [node.uncordon for node in seen.nodes] == [way]

@@ -61,7 +61,7 @@ def test_a_node_that_a_run_left_closed_to_pods_is_let_back_in() -> None:
     assert plan.components == ["k3s"]
 
 
-@pytest.mark.parametrize("kept_by", ["owner", "upgrade", ""])
+@pytest.mark.parametrize("kept_by", ["owner", "upgrade", "other", ""])
 def test_a_node_that_others_keep_closed_is_left_to_them(kept_by: str) -> None:
     assert plan_k3s(hosts("a1"), closed(kept_by, a1=NEW)).rows == ()
 

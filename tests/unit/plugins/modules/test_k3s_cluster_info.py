@@ -183,7 +183,7 @@ def test_a_node_without_k3s_says_so(
         pytest.param({"rackforge.io/cordoned": "true"}, "run", id="a-run"),
         pytest.param({"rackforge.io/cordoned": "upgrade"}, "upgrade", id="an-upgrade"),
         pytest.param({"rackforge.io/cordoned": "drained"}, "owner", id="drained-for-the-owner"),
-        pytest.param({}, "owner", id="by-hand"),
+        pytest.param({}, "other", id="with-kubectl"),
     ],
 )
 def test_it_is_told_for_whom_pods_are_kept_away(
