@@ -143,8 +143,9 @@ def judge_node(
             "it may not have come up yet: see 'journalctl --unit ray.service' on the node"
         ]
     wrong = [
-        f"{name}: Ray's {what} is {seen[what]}, expected {wanted[what]}; run provision.yml again"
-        for what in ("version", "address")
+        f"{name}: Ray's {what} is {seen[what]}, expected {wanted[what]}; run {playbook}"
+        # provision.yml never replaces a version that runs.
+        for what, playbook in (("version", "upgrade.yml"), ("address", "provision.yml again"))
         if seen[what] and wanted.get(what) and seen[what] != wanted[what]
     ]
     told = list(nodes)

@@ -212,7 +212,7 @@ SILENT = (
         pytest.param(
             {"version": "2.59.0"},
             [ALIVE],
-            ["w1: Ray's version is 2.59.0, expected 2.60.0; run provision.yml again"],
+            ["w1: Ray's version is 2.59.0, expected 2.60.0; run upgrade.yml"],
             id="another-version",
         ),
         pytest.param(
