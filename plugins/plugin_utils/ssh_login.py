@@ -183,6 +183,8 @@ class PasswordSession:
             return Answer(channel.recv_exit_status(), out, err)
         except TimeoutError:
             raise LoginError(f"no answer within {timeout} s: Connection timed out") from None
+        except LoginError:
+            raise
         except Exception as exc:  # paramiko's own, and whatever a socket raises
             raise LoginError(f"Connection closed: {exc}") from None
 
@@ -195,19 +197,16 @@ def _read_both(channel: Any, end: float) -> tuple[str, str]:
     """Return everything that comes on both streams until the script ends."""
     out, err = bytearray(), bytearray()
     while True:
-        waiting = False
+        # Looked at before the streams: what comes between two looks is read by the next round.
+        has_ended = channel.closed or (channel.eof_received and channel.exit_status_ready())
         while channel.recv_ready():
             out += channel.recv(65536)
-            waiting = True
         while channel.recv_stderr_ready():
             err += channel.recv_stderr(65536)
-            waiting = True
-        if waiting:
-            continue
-        if channel.exit_status_ready() and channel.eof_received:
+        if has_ended:
+            if channel.recv_exit_status() < 0:
+                raise LoginError("Connection closed by the machine before the script ended")
             return out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
-        if channel.closed and not channel.exit_status_ready():
-            raise LoginError("Connection closed by the machine before the script ended")
         if time.monotonic() > end:
             raise TimeoutError
         channel.status_event.wait(0.05)

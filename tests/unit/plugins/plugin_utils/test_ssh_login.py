@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import socket
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.known_hosts import HostKey
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.ssh_login import (
@@ -16,6 +21,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.ssh_login im
     KeySession,
     LoginError,
     NeedsParamikoError,
+    PasswordSession,
     Policy,
     RefusedError,
     accepted_key,
@@ -138,6 +144,114 @@ def test_without_paramiko_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(importlib, "import_module", refuse)
     with pytest.raises(NeedsParamikoError, match="No module named 'paramiko'"):
         import_paramiko()
+
+
+class Machine(paramiko.ServerInterface):
+    """An SSH server that lets everybody in and does one thing when it is asked to run a command."""
+
+    def __init__(self, act: str) -> None:
+        self.act = act
+
+    def check_auth_none(self, _username: str) -> int:
+        return paramiko.AUTH_SUCCESSFUL
+
+    def check_channel_request(self, _kind: str, _chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: Any, _command: bytes) -> bool:
+        threading.Thread(target=self.answer, args=(channel,), daemon=True).start()
+        return True
+
+    def answer(self, channel: Any) -> None:
+        while channel.recv(65536):
+            pass
+        if self.act == "hang up":
+            channel.get_transport().close()
+            return
+        channel.sendall(b"hello\n")
+        channel.sendall_stderr(b"a word\n")
+        channel.send_exit_status(3)
+        channel.close()
+
+
+@contextmanager
+def logged_in(act: str) -> Iterator[PasswordSession]:
+    """Give a session with a machine on the other end of a socket."""
+    here, there = socket.socketpair()
+    server, client = paramiko.Transport(there), paramiko.Transport(here)
+    try:
+        server.add_server_key(paramiko.ECDSAKey.generate())
+        server.start_server(event=threading.Event(), server=Machine(act))
+        client.start_client(timeout=30)
+        client.auth_none("ann")
+        yield PasswordSession(route(), client)
+    finally:
+        client.close()
+        server.close()
+
+
+def test_a_script_is_answered_over_paramiko() -> None:
+    with logged_in("answer") as session:
+        assert session.run("true") == Answer(3, "hello\n", "a word\n")
+
+
+def test_a_connection_that_breaks_is_told_at_once() -> None:
+    with logged_in("hang up") as session, pytest.raises(LoginError) as told:
+        session.run("true", timeout=20)
+    assert str(told.value) == "Connection closed by the machine before the script ended"
+
+
+class Hasty:
+    """A channel on which everything comes between two looks, as on a busy control node."""
+
+    closed = False
+    eof_received = False
+
+    def __init__(self) -> None:
+        self.streams = {"out": b"", "err": b""}
+        self.status_event = threading.Event()
+
+    def recv_ready(self) -> bool:
+        return bool(self.streams["out"])
+
+    def recv_stderr_ready(self) -> bool:
+        is_ready = bool(self.streams["err"])
+        if not self.eof_received:
+            self.streams = {"out": b"hello\n", "err": b"a word\n"}
+            self.eof_received = True
+            self.status_event.set()
+        return is_ready
+
+    def recv(self, _size: int) -> bytes:
+        text, self.streams["out"] = self.streams["out"], b""
+        return text
+
+    def recv_stderr(self, _size: int) -> bytes:
+        text, self.streams["err"] = self.streams["err"], b""
+        return text
+
+    def exit_status_ready(self) -> bool:
+        return self.status_event.is_set()
+
+    def recv_exit_status(self) -> int:
+        return 0
+
+    def ignore(self, *_args: Any) -> None:
+        """Take what the test is not about."""
+
+    settimeout = exec_command = sendall = shutdown_write = ignore
+
+
+class OneChannel:
+    """A transport that opens this channel."""
+
+    def open_session(self, timeout: int) -> Hasty:  # noqa: ARG002 - paramiko's own signature
+        return Hasty()
+
+
+def test_what_comes_just_before_the_end_is_read() -> None:
+    session = PasswordSession(route(), OneChannel())
+    assert session.run("true") == Answer(0, "hello\n", "a word\n")
 
 
 def test_a_closed_port_is_told_in_sshs_words() -> None:
