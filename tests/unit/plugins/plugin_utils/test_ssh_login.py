@@ -153,10 +153,10 @@ class Machine(paramiko.ServerInterface):
         self.act = act
 
     def check_auth_none(self, _username: str) -> int:
-        return paramiko.AUTH_SUCCESSFUL
+        return paramiko.common.AUTH_SUCCESSFUL
 
     def check_channel_request(self, _kind: str, _chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return paramiko.common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: Any, _command: bytes) -> bool:
         threading.Thread(target=self.answer, args=(channel,), daemon=True).start()
