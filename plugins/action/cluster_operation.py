@@ -32,6 +32,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.record_file 
     state_directory,
     who_runs_this,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.shown_command import (
+    arguments_of_this_run,
+    shown_command,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.wanted_versions import (
     wanted_versions,
 )
@@ -95,6 +99,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             user=who_runs_this(),
             process=main_process(),
             begun=now,
+            command=shown_command(arguments_of_this_run()),
             phase=args["phase"],
             wanted=wanted_versions(variables["hostvars"], variables["groups"]),
         )

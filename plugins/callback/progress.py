@@ -125,6 +125,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_tim
     Timeline,
     outcome_of,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.shown_command import (
+    arguments_of_this_run,
+)
 
 _DEBUG = add_internal_fqcns(("debug",))
 #: What of the terminal's height stays for what was printed before.
@@ -155,12 +158,6 @@ def _is_partial() -> bool:
     asked = context.CLIARGS
     tags = list(asked.get("tags") or ()) not in ([], ["all"]) or asked.get("skip_tags")
     return bool(tags or any(asked.get(name) for name in _PARTIAL))
-
-
-def _arguments() -> list[str]:
-    """Return the words after ansible-playbook, also where it ran as ``python -m ansible``."""
-    started_as_module = Path(sys.argv[0]).name == "__main__.py"
-    return sys.argv[2 if started_as_module else 1 :]
 
 
 def _is_rescued(task: Any) -> bool:
@@ -232,7 +229,7 @@ class CallbackModule(Default):  # type: ignore[misc]  # ansible-core ships no ty
         totals = {host: stats.summarize(host) for host in stats.processed}
         counts = {host: (each["failures"], each["unreachable"]) for host, each in totals.items()}
         failures = unrescued(self._failures, counts)
-        for line in render_failures(failures, _arguments()):
+        for line in render_failures(failures, arguments_of_this_run()):
             self._display.display(
                 line, color=constants.COLOR_ERROR if line.startswith("FAILED") else None
             )

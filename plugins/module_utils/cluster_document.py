@@ -97,6 +97,7 @@ def _operation(noted: Operation, now: Optional[str] = None) -> dict[str, Any]:
         "host": noted.process.host,
         "pid": noted.process.pid,
         "begun": noted.begun,
+        "command": noted.command,
         "ended": noted.ended,
         "seconds": seconds_between(noted.begun, now) if runs and now else noted.seconds,
         "result": noted.result,

@@ -61,12 +61,16 @@ class Process:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation. ``wanted`` has the versions that the inventory asked for."""
+    """One operation. ``wanted`` has the versions that the inventory asked for.
+
+    ``command`` is what was typed to begin it, without its secrets.
+    """
 
     name: str
     user: str
     process: Process
     begun: str
+    command: str = ""
     ended: Optional[str] = None
     result: str = RUNNING
     phase: str = ""
@@ -303,6 +307,7 @@ def _operation(data: Mapping[str, Any]) -> Operation:
             start=_text(process["start"]),
         ),
         begun=_time(data["begun"]),
+        command=_text(data["command"]),
         ended=_time(data["ended"]) if data["ended"] else None,
         result=data["result"],
         phase=_text(data["phase"]),

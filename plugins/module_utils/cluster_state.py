@@ -137,7 +137,8 @@ def _record_notes(record: Record, built: bool) -> list[str]:
         return [f"{now.name} runs, begun by {now.who}, process {now.process.pid}{phase}"]
     if left is not None:
         what = f"{left.name} of {left.begun} by {left.who} {fate(left)}"
-        return [f"{what}; to finish it, run {left.name}.yml again with the same options"]
+        again = left.command or f"{left.name}.yml again with the same options"
+        return [f"{what}; to finish it, run {again}"]
     return [] if built else ["it is not built yet; run provision.yml"]
 
 

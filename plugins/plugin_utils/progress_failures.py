@@ -16,23 +16,12 @@ from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.progress_tex
     clock,
     count,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.shown_command import (
+    command_again,
+)
 
 #: What a message of this collection ends with names one of these.
 _COMMAND = re.compile(r"\bansible(-\w+)?\s+-|\bansible-playbook\b|\bsame command again\b")
-#: Options that a run for the failed hosts alone must not repeat.
-_LIMITS = ("-l", "--limit", "--start-at-task")
-#: Ansible takes a long option by its beginning too, and nothing else of its options begins so.
-_EXTRA = re.compile(r"--e[\w-]*")
-#: Options of one letter may stand in one word: those without a value, then one with its value.
-_LETTERS = re.compile(r"-(?P<flags>[vCDbkKJh]*)e(?P<value>.*)", re.DOTALL)
-#: Playbooks that refuse a limit to the hosts that failed, or need others beside them.
-_WHOLE = {
-    *("drain", "remove_node", "rotate_k3s_certificates", "rotate_k3s_tokens", "rotate_ray_token"),
-    *("status", "undrain"),
-}
-_LOUD = re.compile(r"-v+|--verbose")
-_PLAIN_VARIABLE = re.compile(r"(\w+)=[\w./:,-]*")
-_SECRET = re.compile(r"pass|token|secret|key|credential", re.IGNORECASE)
 _OUTPUTS = (("stderr", "stderr"), ("module_stderr", "stderr of the module"))
 _FALLBACK_OUTPUTS = (("stdout", "stdout"), ("module_stdout", "stdout of the module"))
 
@@ -120,60 +109,6 @@ def unrescued(failures: Iterable[Failure], counts: Mapping[str, tuple[int, int]]
             pair[failure.unreachable] -= 1
             kept.append(failure)
     return kept[::-1]
-
-
-def _extra(value: str) -> str:
-    """Return an extra variable as it may be shown: files and plain values, no secrets."""
-    plain = _PLAIN_VARIABLE.fullmatch(value)
-    shown = value.startswith("@") or (plain and not _SECRET.search(plain[1]))
-    return shlex.quote(value) if shown else "..."
-
-
-def _split(arguments: Sequence[str]) -> list[str]:
-    """Return the words with each extra variable in a word of its own, behind a -e of its own."""
-    words: list[str] = []
-    for word in arguments:
-        if words[-1:] == ["-e"]:
-            words.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        letters = _LETTERS.fullmatch(word)
-        if letters:
-            flags, value = letters["flags"], letters["value"]
-            words += [f"-{flags}", "-e"] if flags else ["-e"]
-            words += [value[value.startswith("=") :]] if value else []
-        elif _EXTRA.fullmatch(name):
-            words += ["-e", value] if equals else ["-e"]
-        else:
-            words.append(word)
-    return words
-
-
-def _needs_all(arguments: Sequence[str]) -> bool:
-    """Return whether a playbook is called that is not for some hosts alone."""
-    names = (word.rpartition("/")[2].removesuffix(".yml") for word in arguments)
-    return any(name.rpartition(".")[2] in _WHOLE for name in names)
-
-
-def command_again(arguments: Sequence[str], hosts: Sequence[str]) -> str:
-    """Return the command that runs a playbook again and shows results.
-
-    It is for some hosts; without any, and where the playbook needs all, for those that it was for.
-    """
-    hosts = () if _needs_all(arguments) else hosts
-    limits = _LIMITS if hosts else ()
-    words, rest = ["ansible-playbook"], _split(arguments)
-    while rest:
-        word = rest.pop(0)
-        name, equals, _value = word.partition("=")
-        if word in limits or (name in limits and equals):
-            rest = rest if equals else rest[1:]
-        elif word == "-e" and rest:
-            words += [word, _extra(rest.pop(0))]
-        elif not _LOUD.fullmatch(word):
-            words.append(shlex.quote(word))
-    words += ["--limit", shlex.quote(",".join(hosts))] if hosts else []
-    return " ".join([*words, "-v"])
 
 
 def _same(failures: Sequence[Failure]) -> list[tuple[Failure, list[Failure]]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from tests.lab.paths import ROOT
 from tests.testinfra.lifecycle.support import Running, quiet, wait_for
 from tests.testinfra.operations.support import Desk
 
@@ -71,7 +72,9 @@ def test_the_first_provision_is_seen_guarded_and_survived(desk: Desk) -> None:
     seen = desk.status()
     assert seen.document["running"] is None
     assert seen.history[0] == ("provision", "interrupted")
-    assert "was interrupted at 'changes'; to finish it, run provision.yml again" in seen.page
+    command = f"ansible-playbook -i {desk.cluster.inventory} {ROOT}/playbooks/provision.yml"
+    assert seen.document["unfinished"]["command"] == command
+    assert f"was interrupted at 'changes'; to finish it, run {command}" in seen.page
     assert seen.document["state"] == "Initializing"
 
 

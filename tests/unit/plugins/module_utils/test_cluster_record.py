@@ -202,7 +202,9 @@ def test_the_record_stays_small() -> None:
 
 
 def test_what_is_written_can_be_read() -> None:
-    record = Record("lab", AT, (an_operation(failed_hosts=("n2",), wanted={"ray": "2.60.0"}), DONE))
+    record = Record(
+        "lab", AT, (an_operation(command="x", failed_hosts=("n2",), wanted={"ray": "2.60.0"}), DONE)
+    )
     assert parse_record(render_record(record)) == record
 
 

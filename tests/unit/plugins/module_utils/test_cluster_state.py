@@ -23,6 +23,7 @@ DOWN = Parts(ray=made.ray(head=False))
 ABSENT = Parts(ray=made.ray(head=False, n0=MISSING, n1=MISSING))
 DRAINED = Parts(ray=made.ray(n1=made.DRAINED))
 NOBODY = Record("atlas")
+AGAIN = "ansible-playbook -i inv.ini upgrade.yml -e upgrade_wait_for_jobs=true"
 STOOD = made.record(made.operation())
 NEVER = made.record(made.operation(result="interrupted"), initialized=None)
 
@@ -134,6 +135,15 @@ def test_whatever_is_wrong_is_named_with_its_node(
                 "to finish it, run upgrade.yml again with the same options"
             ],
             id="interrupted",
+        ),
+        pytest.param(
+            WELL,
+            made.record(made.operation("upgrade", "interrupted", command=AGAIN)),
+            [
+                "upgrade of 2026-01-31T09:00:00Z by ops@ctl was interrupted; to finish it, run "
+                + AGAIN
+            ],
+            id="by-its-command",
         ),
         pytest.param(
             WELL,
