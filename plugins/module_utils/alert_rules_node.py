@@ -39,6 +39,7 @@ def node_alerts(numbers: Thresholds) -> list[Alert]:
         _disk(numbers),
         _clock(numbers),
         _certificate(numbers),
+        _ray_metrics(),
         _exporter(),
         _collector(numbers),
         _target(),
@@ -69,6 +70,25 @@ def _ray_lost() -> Alert:
         description=f"Ray on {NODE} ({{{{ $labels.instance }}}}) does not answer, while the node"
         " does. Expected: a Ray node that is alive.",
         command=command_on(NODE, "journalctl -u ray -n 50 --no-pager"),
+    )
+
+
+def _ray_metrics() -> Alert:
+    # The agent's own metrics, such as ray_node_mem_total, are there in any case. These are the
+    # raylet's, and on the head those of the global control store.
+    raylet = 'up{job="ray"} == 1 unless on (cluster, node) ray_resources'
+    store = 'up{job="ray-autoscaler"} == 1 unless on (cluster, node) ray_gcs_actors_count'
+    return Alert(
+        name="RayMetricsMissing",
+        severity=Severity.WARNING,
+        expression=f"({raylet}) or on (cluster, node) ({store})",
+        when="Ray on a node answers, but gives no metrics of its jobs, actors and resources.",
+        summary=f"Ray on {NODE} gives no metrics of its own",
+        description=f"Ray on {NODE} answers, and ray_resources or ray_gcs_actors_count is not among"
+        " its metrics. Expected: both on the head, the first on a worker. Ray gives them up for"
+        " good when its metrics agent needs more than 30 s to start, as on a busy machine; jobs are"
+        " not harmed. When status.yml lists none, run 'systemctl restart ray' there.",
+        command=_STATUS,
     )
 
 

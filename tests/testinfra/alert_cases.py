@@ -42,6 +42,7 @@ PORTS = {
 SEVERITY = {
     "NodeDown": "critical",
     "RayNodeLost": "critical",
+    "RayMetricsMissing": "warning",
     "GpuMissing": "critical",
     "GpuFailed": "critical",
     "GpuXidError": "warning",
@@ -99,8 +100,18 @@ def row(metric: str, labels: Labels, values: str) -> Row:
     return f"{metric}{{{shown}}}", values
 
 
+#: What Ray's own processes give, by the job that answers for them.
+RAYS_OWN = {"ray": "ray_resources", "ray-autoscaler": "ray_gcs_actors_count"}
+
+
 def up(node: str, *jobs: str, values: str = FINE) -> list[Row]:
-    """Return whether the jobs of a node answer."""
+    """Return whether the jobs of a node answer; Ray's have metrics of their own while they do."""
+    own = [row(RAYS_OWN[job], on(node, "ray"), FINE) for job in jobs if job in RAYS_OWN]
+    return [*answers(node, *jobs, values=values), *own]
+
+
+def answers(node: str, *jobs: str, values: str = FINE) -> list[Row]:
+    """Return whether the jobs of a node answer, and nothing that they say."""
     return [row("up", on(node, job), values) for job in jobs]
 
 

@@ -13,6 +13,7 @@ from tests.testinfra.alert_cases import (
     Case,
     Labels,
     Row,
+    answers,
     at_once,
     on,
     row,
@@ -92,6 +93,30 @@ _OUTAGES = [
             *up("b", "ray", "ray-autoscaler", "ray-dashboard", values=OFF),
         ),
         usual(("RayNodeLost", on("b", "ray"))),
+    ),
+    Case(
+        "a Ray that answers and gives no metrics of its own",
+        (
+            *up("a", "node", "ray"),
+            *up("b", "node"),
+            *answers("b", "ray"),
+            of("ray_resources", "b", "1x9 stale _x29 1x40"),
+        ),
+        usual(("RayMetricsMissing", on("b", "ray"))),
+    ),
+    Case(
+        "a head of Ray whose control store alone gives none",
+        (
+            *up("b", "node", "ray"),
+            *answers("b", "ray-autoscaler"),
+            of("ray_gcs_actors_count", "b", "0x9 stale _x29 0x40"),
+        ),
+        usual(("RayMetricsMissing", on("b", "ray-autoscaler"))),
+    ),
+    Case(
+        "a head of Ray without any is one alert",
+        (*up("b", "node"), *answers("b", "ray", "ray-autoscaler")),
+        ((5, (("RayMetricsMissing", on("b", "ray")),)),),
     ),
     Case(
         "Ray's dashboard alone is a target",
