@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -159,14 +160,20 @@ def owner_of(address: str, port: int) -> int:
         rows = [line.split() for line in file]
     inode = next(row[9] for row in rows if row[1] == f"{host}:{port:04X}" and row[3] == "0A")
     for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            folder = f"/proc/{process}/fd"
-            links = [os.readlink(f"{folder}/{each}") for each in os.listdir(folder)]
-        except OSError:
-            continue
-        if f"socket:[{inode}]" in links:
+        if f"socket:[{inode}]" in open_files(process):
             return int(process)
     raise AssertionError("nobody listens")
+
+
+def open_files(process: str) -> set[str]:
+    """Return what a process has open; it may close some, or end, meanwhile."""
+    links = set()
+    folder = f"/proc/{process}/fd"
+    with contextlib.suppress(OSError):
+        for each in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                links.add(os.readlink(f"{folder}/{each}"))
+    return links
 
 
 OURS, SEEN = b"\x0a\0\0\1", b"\x0a\0\0\x63"
