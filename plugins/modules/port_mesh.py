@@ -210,7 +210,7 @@ report:
       conntrack: 12 of 262144 entries were in use
       notes: []
 was_listening:
-  description: Whether the listeners were still open, as the kernel of the node says.
+  description: Whether the listeners were still open, as the kernel of the node says; null where O(tcp) names none.
   returned: with O(state=absent)
   type: bool
   sample: true
@@ -329,9 +329,10 @@ def run(params: dict[str, Any], command: Command) -> dict[str, Any]:
     if params["state"] == "absent":
         # Whether the agent still listens, also where a packet filter keeps even this node from it.
         heard = read_listeners(params["address"])
+        ours = expand(params["tcp"])
         before = {int(port): int(inode) for port, inode in params["listeners"].items()}
         return {
-            "was_listening": not heard.keys().isdisjoint(expand(params["tcp"])),
+            "was_listening": not heard.keys().isdisjoint(ours) if ours else None,
             "ended": compress(port for port, inode in before.items() if heard.get(port) != inode),
             "was_there": end_agent(key, params["address"], params["tcp"]),
         }

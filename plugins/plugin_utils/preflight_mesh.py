@@ -106,8 +106,8 @@ def _ended(variables: Mapping[str, Mapping[str, Any]]) -> dict[str, frozenset[in
 
 
 def _with_agent(report: ProbeReport, left: Any) -> ProbeReport:
-    """Return the report with whether the node's listeners lasted, where that was asked for."""
-    if not isinstance(left, Mapping) or "was_listening" not in left:
+    """Return the report with whether the node's listeners lasted, where it had any."""
+    if not isinstance(left, Mapping) or left.get("was_listening") is None:
         return report
     return replace(report, cost={**report.cost, "agent_alive": bool(left["was_listening"])})
 

@@ -83,6 +83,15 @@ def test_a_unit_that_runs_or_will_keeps_its_ports(node: Node, state: str, left: 
         assert (heard["listeners"], gone["ended"]) == ({}, "")
 
 
+def test_a_node_without_a_listener_of_ours_tells_of_its_services(node: Node) -> None:
+    address = new_address()
+    with socket.create_server((address, 23002)):
+        heard = call(node, "listening", address, tcp="23002", seconds=60)
+    left = call(node, "absent", address, tcp="", listeners=heard["listeners"])
+    assert (heard["report"]["tcp"]["ours"], left["ended"]) == ("", "23002")
+    assert (left["was_listening"], left["was_there"]) == (None, False)
+
+
 def test_check_mode_runs_as_usual(node: Node) -> None:
     address = new_address()
     arguments = {"state": "listening", "address": address, "secret": SECRET, "tcp": PORTS}

@@ -126,6 +126,7 @@ def test_what_the_control_node_saw_counts_once() -> None:
         pytest.param(
             {"was_listening": True, "was_there": False}, {"agent_alive": True}, id="behind-a-filter"
         ),
+        pytest.param({"was_listening": None, "was_there": False}, {}, id="it-had-none"),
         pytest.param(SKIPPED, {}, id="not-asked"),
         pytest.param(FAILED, {}, id="failed"),
         pytest.param(AWAY, {}, id="unreachable"),
