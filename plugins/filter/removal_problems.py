@@ -36,6 +36,10 @@ options:
     description: Whether the owner has said what becomes of the monitoring host's samples.
     type: bool
     default: false
+  gone:
+    description: Whether the nodes will not come back.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -63,10 +67,15 @@ def removal_problems(
     limit: str = "",
     successor: str = "",
     samples_decided: bool = False,
+    gone: bool = False,
 ) -> list[str]:
     """Return why the nodes may not leave."""
     wish = membership.Wish(
-        membership.named(leaving), str(limit), str(successor), bool(samples_decided)
+        leaving=membership.named(leaving),
+        limit=str(limit),
+        successor=str(successor),
+        samples_decided=bool(samples_decided),
+        gone=bool(gone),
     )
     return membership.removal_problems(groups, wish)
 

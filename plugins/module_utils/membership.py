@@ -34,6 +34,12 @@ _HEAD = (
     " --limit {name}', put {successor} into [ray_head] in its place, and run provision.yml, which"
     " starts the cluster anew there and has the workers join it"
 )
+_DEAD_HEAD = (
+    "{name} was the Ray head, and the cluster's state, with its jobs and actors, is gone with it:"
+    " forgetting it is not enough. Put {successor} into [ray_head] in its place, take its line out"
+    " of the inventory, and run provision.yml, which starts the cluster anew there and has the"
+    " workers join it"
+)
 _SERVER = (
     "{name} is the only k3s server, and {agents} would stay without one. Take these out as well,"
     " or first have two more servers join, where the cluster was founded for several"
@@ -49,13 +55,15 @@ _MONITORING = (
 class Wish:
     """What is asked of remove_node.yml.
 
-    ``samples_decided`` says that the owner has said what becomes of the monitoring host's samples.
+    ``samples_decided`` says that the owner has said what becomes of the monitoring host's samples,
+    ``gone`` that the nodes will not come back.
     """
 
     leaving: tuple[str, ...]
     limit: str = ""
     successor: str = ""
     samples_decided: bool = False
+    gone: bool = False
 
 
 def named(text: Union[str, Sequence[str], None]) -> tuple[str, ...]:
@@ -94,7 +102,8 @@ def _of_head(groups: Mapping[str, Sequence[str]], wish: Wish) -> Optional[str]:
     others = [name for name in groups.get("ray_worker") or () if name not in wish.leaving]
     if not leaving or not others:
         return None
-    return _HEAD.format(name=leaving[0], successor=wish.successor or others[0])
+    text = _DEAD_HEAD if wish.gone else _HEAD
+    return text.format(name=leaving[0], successor=wish.successor or others[0])
 
 
 def _of_server(groups: Mapping[str, Sequence[str]], wish: Wish) -> Optional[str]:

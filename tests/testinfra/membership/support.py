@@ -23,7 +23,7 @@ from tests.testinfra.ray_cluster import Cluster as Api
 
 LAB = os.environ.get("MEMBERSHIP_LAB", "mol-membership")
 HEAD, SECOND, THIRD, FOURTH = (f"{LAB}-n{number}" for number in (1, 2, 3, 4))
-GROUPS = {HEAD: ["ray_head"], SECOND: ["ray_worker"], THIRD: ["ray_worker"], FOURTH: ["ray_worker"]}
+NODES = (HEAD, SECOND, THIRD, FOURTH)
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)", re.MULTILINE)
 _DELEGATED = re.compile(r"^(?:ok|changed): \[\S+ -> ([^(\]\s]+)", re.MULTILINE)
 
@@ -61,6 +61,7 @@ class Cluster:
     def __init__(self, name: str) -> None:
         state = state_of(name)
         self.inventory = state.directory / "members.ini"
+        self.head = HEAD
         self._written = state.inventory.read_text()
         self.directory: Path = state.directory
         self.token: Path = state.directory / "secrets" / name / "ray_auth_token"
@@ -68,11 +69,14 @@ class Cluster:
     @property
     def api(self) -> Api:
         """Return the head's API."""
-        return Api(f"http://{self.address(HEAD)}:8265", self.token)
+        return Api(f"http://{self.address(self.head)}:8265", self.token)
 
-    def has(self, *nodes: str) -> None:
+    def has(self, *nodes: str, head: str = HEAD) -> None:
         """Have the inventory name these nodes and no other."""
-        groups: Mapping[str, Sequence[str]] = {node: GROUPS[node] for node in nodes}
+        self.head = head
+        groups: Mapping[str, Sequence[str]] = {
+            node: ["ray_head" if node == head else "ray_worker"] for node in nodes
+        }
         self.inventory.write_text(regrouped(self._written, groups, {}))
 
     def play(self, name: str, *options: str) -> Played:
@@ -103,7 +107,7 @@ class Cluster:
 
     def knows(self, node: str) -> set[str]:
         """Return the members that a node finds by name."""
-        return set(re.findall(rf"{LAB}-n\d+", self.run(node, "cat /etc/hosts"))) & set(GROUPS)
+        return set(re.findall(rf"{LAB}-n\d+", self.run(node, "cat /etc/hosts"))) & set(NODES)
 
     def lets_in(self, node: str, other: str) -> bool:
         """Return whether a node's closing table names the address of another one."""

@@ -98,8 +98,8 @@ def test_the_head_alone_is_a_cluster(members: Cluster) -> None:
     assert played.changed == {HEAD: 0}
 
 
-def test_the_forgotten_node_may_come_back(members: Cluster) -> None:
+def test_nodes_that_were_forgotten_or_taken_out_may_come_back(members: Cluster) -> None:
     lab.power_on(SECOND, lab=LAB)
-    members.has(HEAD, SECOND)
-    assert members.play("provision.yml", "--limit", SECOND).rc == 0
-    assert len(members.api.nodes()) == 2
+    members.has(HEAD, SECOND, THIRD)
+    assert members.play("provision.yml", "--limit", f"{SECOND},{THIRD}").rc == 0
+    assert len(members.api.nodes()) == 3

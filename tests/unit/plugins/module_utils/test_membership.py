@@ -48,6 +48,13 @@ def test_the_head_is_kept_with_the_steps_to_another_one() -> None:
     assert server.startswith("n1 is the only k3s server, and n2, n3 would stay without one.")
 
 
+def test_a_head_that_is_gone_is_not_to_be_reset() -> None:
+    head = removal_problems(GROUPS, Wish(("n1",), successor="n3", gone=True))[0]
+    assert head.startswith("n1 was the Ray head, and the cluster's state")
+    assert "Put n3 into [ray_head] in its place, take its line out of the inventory" in head
+    assert "reset.yml" not in head
+
+
 def test_the_steps_name_the_head_that_the_owner_wants() -> None:
     found = removal_problems(GROUPS, Wish(("n1",), successor="n3"))
     assert "put n3 into [ray_head]" in found[0]
