@@ -152,7 +152,7 @@ def _finding(
 ) -> Finding:
     """Return the finding that tells ``group``."""
     block = group.block
-    opens = group.verdict in _FIREWALLED and _is_opened(block, nodes)
+    opens = group.verdict in _FIREWALLED and _is_opened(group, nodes)
     sources = {a for a, b in tested if b in block.destinations} if block.kind is Kind.TO else ()
     only_one = len(block.destinations) == 1
     who = who_text(block, len(sources) if only_one else 0)
@@ -173,11 +173,13 @@ def _finding(
     )
 
 
-def _is_opened(block: Block, nodes: Mapping[str, NodeView]) -> bool:
+def _is_opened(group: Group, nodes: Mapping[str, NodeView]) -> bool:
     """Return whether provision.yml opens every destination to the sources."""
-    views = [nodes.get(name, NO_VIEW) for name in block.sources]
+    views = [nodes.get(name, NO_VIEW) for name in group.block.sources]
     addresses = [view.address for view in views if view.address]
-    return all(nodes.get(name, NO_VIEW).opens_to(addresses) for name in block.destinations)
+    ports = [(each.protocol, each.bad) for each in group.items]
+    ends = [nodes.get(name, NO_VIEW) for name in group.block.destinations]
+    return all(end.opens_to(addresses, ports) for end in ends)
 
 
 def _host(block: Block, everybody: Set[str]) -> str:

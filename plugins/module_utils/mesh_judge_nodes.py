@@ -10,6 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.firewall_admits import (
+    Admission,
+    admission_of_text,
+)
+
 #: Firewalls of a node that provision.yml opens for the members (os_base_firewall auto or enforce).
 OPENED = frozenset({"firewalld", "ufw", "nftables", "iptables"})
 #: Those that it stops with os_base_firewall=off.
@@ -24,8 +29,8 @@ class NodeView:
     no rule lets in, ``rules`` when there are only single rules that drop or reject, empty when the
     node was looked at and has neither, None when that is not known. ``network`` is the network of
     the node address, such as ``198.19.1.0/24``. ``known_fault`` is the code of a finding that
-    explains whatever the mesh sees of the node, such as interface-down. ``admits`` are the sources
-    that rules of ours in the firewall (``provisioned``) let in, None when they are not known;
+    explains whatever the mesh sees of the node, such as interface-down. ``admits`` is whom rules
+    of ours in the firewall (``provisioned``) let in where, None when that is not known;
     ``closed_by_us`` says that a table of ours closes the node (os_base_firewall=enforce).
     """
 
@@ -36,7 +41,7 @@ class NodeView:
     os_base_firewall: str = "auto"
     provisioned: bool = False
     known_fault: str = ""
-    admits: Optional[tuple[str, ...]] = None
+    admits: Optional[tuple[Admission, ...]] = None
     closed_by_us: bool = False
 
     @property
@@ -44,35 +49,26 @@ class NodeView:
         """Return whether provision.yml makes the way through this node's firewall."""
         return not self.provisioned and self._is_changed
 
-    def opens_to(self, sources: Iterable[str]) -> bool:
-        """Return whether provision.yml makes the way for these addresses.
+    def opens_to(self, sources: Iterable[str], ports: Iterable[tuple[str, str]]) -> bool:
+        """Return whether provision.yml makes the way for these addresses to these ports.
 
-        A node that was provisioned before lets a newcomer in with the next run, too.
+        ``ports`` are lists such as ``7000,7010-7020`` with their protocols.
+
+        A node that was provisioned before is opened by the next run to newcomers and for new
+        services. Where one of the rules that it has lets somebody in already, another is to blame.
         """
         if not self.provisioned or self.admits is None:
             return self.provision_opens
-        return self._is_changed and not any(is_admitted(each, self.admits) for each in sources)
+        ways = [(address, *each) for each in ports for address in sources]
+        return self._is_changed and not any(
+            each.lets_in(*way) for each in self.admits for way in ways
+        )
 
     @property
     def _is_changed(self) -> bool:
         if self.os_base_firewall == "off":
             return self.firewall in STOPPED
         return self.closed_by_us or self.firewall in OPENED
-
-
-def is_admitted(address: str, admits: Iterable[str]) -> bool:
-    """Return whether an address is one of these, or in one of the networks and ranges."""
-    own = ipaddress.IPv4Address(address)
-    for text in admits:
-        first, _dash, last = text.partition("-")
-        try:
-            if last and ipaddress.IPv4Address(first) <= own <= ipaddress.IPv4Address(last):
-                return True
-            if not last and own in ipaddress.IPv4Network(text, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
 
 
 NO_VIEW = NodeView()
@@ -103,9 +99,17 @@ def node_view(
         os_base_firewall=os_base_firewall or "auto",
         provisioned=bool(firewall.get("ours")),
         known_fault=known_fault,
-        admits=tuple(map(str, admits)) if isinstance(admits, list) else None,
+        admits=_admissions(admits),
         closed_by_us=bool(firewall.get("closed_by_us")),
     )
+
+
+def _admissions(texts: Any) -> Optional[tuple[Admission, ...]]:
+    """Return whom the rules let in where."""
+    if not isinstance(texts, list):
+        return None
+    found = (admission_of_text(str(text)) for text in texts)
+    return tuple(each for each in found if each)
 
 
 def _network(facts: Mapping[str, Any], interface: str) -> str:

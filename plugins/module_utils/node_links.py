@@ -23,8 +23,12 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.command impo
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.docker_pools import (
     parse_networks,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.firewall_admits import (
+    admission_of_rule,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.firewall_iptables import (
     has_chain,
+    our_rules,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.firewall_nft import (
     NAME,
@@ -225,12 +229,6 @@ def read_reserved(root: str = "/") -> Optional[str]:
         return None
 
 
-#: An address, a network such as 10.1.0.0/24 or a range such as 10.1.0.2-10.1.0.9 in a rule.
-_SOURCES = re.compile(
-    r"(?<![\w.:])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}|-\d{1,3}(?:\.\d{1,3}){3})?(?![\w.])"
-)
-
-
 def read_firewall(command: Command) -> Optional[dict[str, Any]]:
     """Return which firewalls turn down input here, and what of ours is in them; None if untold."""
     try:
@@ -265,12 +263,13 @@ def _turns_down(rules: str) -> bool:
 
 
 def _admitted(seen: Seen) -> list[str]:
-    """Return the IPv4 addresses, networks and ranges that rules of ours speak of."""
+    """Return whom rules of ours let in where, such as ``10.1.0.0/24 tcp 8076-8077``."""
     texts = [*(seen.ufw or ()), *(rule for zone in seen.runtime or () for rule in zone.ours)]
-    texts += [each.text for each in seen.saved if has_chain(each.text)]
+    texts += [rule for each in seen.saved for rule in our_rules(each.text)]
     chains = [*our_chains(seen.chains), *(each for each in seen.chains if each.table == NAME)]
     texts += [rule.text for chain in chains for rule in chain.rules]
-    return sorted({found for text in texts for found in _SOURCES.findall(text)})
+    found = (admission_of_rule(text) for text in texts)
+    return sorted({str(each) for each in found if each})
 
 
 def _has_ours(seen: Seen) -> bool:

@@ -7,6 +7,10 @@ from dataclasses import replace
 from typing import Optional
 
 import pytest
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.firewall_admits import (
+    Admission,
+    admission_of_text,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_judge import judge_mesh
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.mesh_judge_nodes import (
     NodeView,
@@ -392,19 +396,30 @@ def test_the_fix_fits_the_firewall_before_the_node(
 @pytest.mark.parametrize(
     ("admits", "code"),
     [
-        pytest.param(("198.19.1.11", "198.19.1.12"), "port-closed-by-firewall", id="newcomer"),
-        pytest.param(("198.19.1.11", "198.19.1.14"), "port-filtered", id="member"),
-        pytest.param(("198.19.1.11-198.19.1.20",), "port-filtered", id="member-in-a-range"),
-        pytest.param(("198.19.1.0/24", "x"), "port-filtered", id="member-of-the-network"),
+        pytest.param("198.19.1.11,198.19.1.12 tcp 8076", "port-closed-by-firewall", id="newcomer"),
+        pytest.param("198.19.1.14 tcp 8077", "port-closed-by-firewall", id="new-service"),
+        pytest.param("198.19.1.14 udp 8076", "port-closed-by-firewall", id="other-protocol"),
+        pytest.param("198.19.1.11,198.19.1.14 tcp 8076-8077", "port-filtered", id="member"),
+        pytest.param("198.19.1.11-198.19.1.20 tcp 8076", "port-filtered", id="member-in-a-range"),
+        pytest.param("198.19.1.0/24,x tcp 8076", "port-filtered", id="member-of-the-network"),
+        pytest.param("any tcp 22,8000-9000", "port-filtered", id="everybody"),
         pytest.param(None, "port-filtered", id="not-told"),
     ],
 )
-def test_a_newcomer_is_let_in_by_provision(admits: Optional[tuple[str, ...]], code: str) -> None:
+def test_newcomers_and_new_services_are_let_in_by_provision(
+    admits: Optional[str], code: str
+) -> None:
     scene = Scene(4)
     scene.fail("node4", "*", "filtered", tcp="8076", udp="")
+    admission = admission_of_text(admits or "")
+    known = (admission,) if admission else None
     for name in ("node1", "node2", "node3"):
         scene.views[name] = replace(
-            scene.views[name], firewall="rules", provisioned=True, closed_by_us=True, admits=admits
+            scene.views[name],
+            firewall="rules",
+            provisioned=True,
+            closed_by_us=True,
+            admits=known,
         )
     assert [(each.code, each.host) for each in scene.judge()] == [(code, "node4")]
 
@@ -619,7 +634,7 @@ def test_a_view_is_read_from_what_the_probe_brought() -> None:
         "node_address": "198.19.1.12",
         "node_interface": "eth1",
         "interfaces": [{"name": "eth1", "addresses": ["198.19.1.12/24"]}],
-        "links": {"firewall": {"active": ["ufw"], "ours": True, "admits": ["198.19.1.13"]}},
+        "links": {"firewall": {"active": ["ufw"], "ours": True, "admits": ["198.19.1.13 tcp 22"]}},
     }
     assert node_view(facts, "enforce") == NodeView(
         address="198.19.1.12",
@@ -628,7 +643,7 @@ def test_a_view_is_read_from_what_the_probe_brought() -> None:
         firewall="ufw",
         os_base_firewall="enforce",
         provisioned=True,
-        admits=("198.19.1.13",),
+        admits=(Admission(("198.19.1.13",), "tcp", "22"),),
     )
 
 

@@ -267,7 +267,7 @@ def test_the_members_in_our_rules_are_told(root: Path) -> None:
         "\t\tip saddr 10.1.0.0/24 udp dport 8472 accept\n\t}\n}\n"
     )
     facts = read(root, {**PROGRAMS, "nft": (0, ruleset)})
-    admits = ["10.1.0.0/24", "198.19.1.11", "198.19.1.13-198.19.1.15"]
+    admits = ["10.1.0.0/24 udp 8472", "198.19.1.11,198.19.1.13-198.19.1.15 tcp 8076"]
     assert (facts["firewall"]["ours"], facts["firewall"]["admits"]) == (True, admits)
 
 
