@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
@@ -67,6 +67,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     "required": True,
                 },
                 "phase": {"type": "str", "default": ""},
+                "nodes": {"type": "list", "elements": "str", "default": []},
                 "cluster": {"type": "str", "required": True},
                 "directory": {"type": "path"},
                 "take_lock": {"type": "bool", "default": False},
@@ -100,6 +101,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             process=main_process(),
             begun=now,
             command=shown_command(arguments_of_this_run()),
+            nodes=_about(args["nodes"], variables),
             phase=args["phase"],
             wanted=wanted_versions(variables["hostvars"], variables["groups"]),
         )
@@ -123,8 +125,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         everybody = [str(name) for name in variables["ansible_play_hosts_all"]]
         well = set(variables["ansible_play_hosts"])
         failed = tuple(name for name in everybody if name not in well)
-        whole = set(cluster_nodes(variables["groups"])) <= set(everybody)
+        whole = _about([], variables) == ()
         return lambda record: end(record, main_process(), args["operation"], now, failed, whole)
+
+
+def _about(named: Sequence[str], variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the nodes that are named, else those of the run; empty for all of the cluster."""
+    if named:
+        return tuple(name.strip() for name in named)
+    played = tuple(str(name) for name in variables["ansible_play_hosts_all"])
+    return () if set(cluster_nodes(variables["groups"])) <= set(played) else played
 
 
 def _stands_already(variables: Mapping[str, Any]) -> bool:

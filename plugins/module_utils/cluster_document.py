@@ -98,6 +98,7 @@ def _operation(noted: Operation, now: Optional[str] = None) -> dict[str, Any]:
         "pid": noted.process.pid,
         "begun": noted.begun,
         "command": noted.command,
+        "nodes": list(noted.nodes),
         "ended": noted.ended,
         "seconds": seconds_between(noted.begun, now) if runs and now else noted.seconds,
         "result": noted.result,

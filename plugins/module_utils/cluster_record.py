@@ -11,7 +11,7 @@ cluster: a record that is lost costs its history and nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Optional
@@ -29,6 +29,11 @@ RESULTS = (RUNNING, SUCCEEDED, FAILED, REFUSED, INTERRUPTED)
 CHECKS = "checks"
 #: The operations that build a cluster and take all of it out again.
 PROVISION, RESET = "provision", "reset"
+
+#: Operations that take nodes out of the cluster: nothing is left to be done on these.
+_TAKING_OUT = ("remove_node", RESET)
+#: Operations that undo each other.
+_OPPOSITES = {"drain": "undrain", "undrain": "drain"}
 
 #: What is known of a process: it runs, it is gone, or it cannot be seen from here.
 ALIVE, DEAD, ELSEWHERE = "alive", "dead", "elsewhere"
@@ -63,7 +68,8 @@ class Process:
 class Operation:
     """One operation. ``wanted`` has the versions that the inventory asked for.
 
-    ``command`` is what was typed to begin it, without its secrets.
+    ``command`` is what was typed to begin it, without its secrets. ``nodes`` are those that it is
+    about, empty for all of the cluster.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Operation:
     process: Process
     begun: str
     command: str = ""
+    nodes: tuple[str, ...] = ()
     ended: Optional[str] = None
     result: str = RUNNING
     phase: str = ""
@@ -244,19 +251,33 @@ def running(record: Record) -> Optional[Operation]:
 
 
 def unfinished(record: Record) -> Optional[Operation]:
-    """Return the last operation that did not reach its end and that no later success made good."""
-    done: set[str] = set()
+    """Return the last operation that did not reach its end and that no later success made good.
+
+    A success makes good what it was about: all of the cluster, or some nodes.
+    """
+    later: list[Operation] = []
     found: Optional[Operation] = None
     for each in reversed(record.operations):
         if found is not None and each.process != found.process:
             break
         if each.result == SUCCEEDED:
-            if each.name == RESET and record.initialized is None:
+            if each.name == RESET and not each.nodes and record.initialized is None:
                 break
-            done.add(each.name)
-        elif each.result in (FAILED, INTERRUPTED) and each.name not in done:
+            later.append(each)
+        elif each.result in (FAILED, INTERRUPTED) and not _is_made_good(each, later):
             found = each
     return found
+
+
+def _is_made_good(left: Operation, later: Iterable[Operation]) -> bool:
+    """Return whether successes after an operation have done what it left."""
+    names = (left.name, _OPPOSITES.get(left.name), *_TAKING_OUT)
+    good = [each for each in later if each.name in names]
+    if any(each.name == left.name and not each.nodes for each in good):
+        return True
+    # Provisioning goes on with the other nodes when one fails; all else stops there.
+    nodes = left.failed_hosts if left.name == PROVISION and left.failed_hosts else left.nodes
+    return bool(nodes) and set(nodes) <= {name for each in good for name in each.nodes}
 
 
 def fate(operation: Operation) -> str:
@@ -308,6 +329,7 @@ def _operation(data: Mapping[str, Any]) -> Operation:
         ),
         begun=_time(data["begun"]),
         command=_text(data["command"]),
+        nodes=tuple(_text(each) for each in data["nodes"]),
         ended=_time(data["ended"]) if data["ended"] else None,
         result=data["result"],
         phase=_text(data["phase"]),

@@ -37,6 +37,11 @@ options:
     description: What the operation is at; V(checks) as long as it has changed nothing.
     type: str
     default: ""
+  nodes:
+    description: For V(begun), the nodes that the operation is about. When empty, those of the run.
+    type: list
+    elements: str
+    default: []
   cluster:
     description: The cluster's name, which names the file.
     type: str

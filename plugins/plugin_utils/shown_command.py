@@ -23,7 +23,7 @@ _LETTERS = re.compile(r"-(?P<flags>[vCDbkKJh]*)e(?P<value>.*)", re.DOTALL)
 #: Playbooks that refuse a limit to the hosts that failed, or need others beside them.
 _WHOLE = {
     *("drain", "remove_node", "rotate_k3s_certificates", "rotate_k3s_tokens", "rotate_ray_token"),
-    *("status", "undrain"),
+    *("status", "undrain", "upgrade"),
 }
 _LOUD = re.compile(r"-v+|--verbose")
 _PLAIN_VARIABLE = re.compile(r"(\w+)=[\w./:,-]*")

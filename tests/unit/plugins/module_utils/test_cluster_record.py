@@ -188,6 +188,53 @@ def test_what_has_to_be_finished_is_remembered(
     assert (left.name if left else None) == expected
 
 
+def left(name: str, *nodes: str, **members: object) -> Operation:
+    """Return an operation that did not reach its end."""
+    return an_operation(name, OTHER, **{"result": "interrupted", "nodes": nodes, **members})
+
+
+def done(name: str, *nodes: str) -> Operation:
+    """Return an operation that did."""
+    return an_operation(name, ME, result="succeeded", nodes=nodes)
+
+
+@pytest.mark.parametrize(
+    ("before", "later", "is_left"),
+    [
+        pytest.param(left("drain", "n3"), [done("drain", "n3")], False, id="the-same-again"),
+        pytest.param(left("remove_node", "n3"), [done("remove_node", "n4")], True, id="another"),
+        pytest.param(left("upgrade"), [done("upgrade", "n4")], True, id="a-part-of-it"),
+        pytest.param(left("upgrade", "n4"), [done("upgrade")], False, id="all-of-the-cluster"),
+        pytest.param(
+            left("drain", "n3", "n4"),
+            [done("drain", "n3"), done("drain", "n4")],
+            False,
+            id="one-by-one",
+        ),
+        pytest.param(left("drain", "n3"), [done("undrain", "n3")], False, id="taken-back"),
+        pytest.param(left("drain", "n3"), [done("undrain", "n4")], True, id="taken-back-elsewhere"),
+        pytest.param(left("upgrade", "n4"), [done("remove_node", "n4")], False, id="taken-out"),
+        pytest.param(
+            left("provision", result="failed", failed_hosts=("n2",)),
+            [done("provision", "n2")],
+            False,
+            id="provisioning-goes-on-with-the-others",
+        ),
+        pytest.param(
+            left("upgrade", result="failed", failed_hosts=("n2",)),
+            [done("upgrade", "n2")],
+            True,
+            id="an-upgrade-stops",
+        ),
+    ],
+)
+def test_a_success_makes_good_what_it_was_about(
+    before: Operation, later: list[Operation], is_left: bool
+) -> None:
+    found = unfinished(Record("lab", AT, (before, *later)))
+    assert found == (before if is_left else None)
+
+
 def test_to_look_notes_the_dead_and_no_others() -> None:
     assert settle(HELD, seen(DEAD)).operations[0].result == "interrupted"
     assert settle(HELD, seen(ALIVE)) == HELD
@@ -203,7 +250,14 @@ def test_the_record_stays_small() -> None:
 
 def test_what_is_written_can_be_read() -> None:
     record = Record(
-        "lab", AT, (an_operation(command="x", failed_hosts=("n2",), wanted={"ray": "2.60.0"}), DONE)
+        "lab",
+        AT,
+        (
+            an_operation(
+                command="x", nodes=("n2",), failed_hosts=("n2",), wanted={"ray": "2.60.0"}
+            ),
+            DONE,
+        ),
     )
     assert parse_record(render_record(record)) == record
 

@@ -64,7 +64,12 @@ def test_the_command_again_is_for_the_hosts_that_failed(
 
 @pytest.mark.parametrize(
     "playbook",
-    ["status.yml", "playbooks/drain.yml", "rackforge.gpu_cluster.rotate_k3s_certificates"],
+    [
+        "status.yml",
+        "playbooks/drain.yml",
+        "upgrade.yml",
+        "rackforge.gpu_cluster.rotate_k3s_certificates",
+    ],
 )
 def test_a_playbook_that_refuses_a_limit_is_named_without_one(playbook: str) -> None:
     command = command_again(["-i", "inv.ini", playbook, "-e", "node=n1"], ["n1"])
