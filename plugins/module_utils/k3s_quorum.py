@@ -66,8 +66,8 @@ def majority(servers: int) -> int:
 _WHOLE = "or run reset.yml without --limit to take the whole cluster out"
 _NO_SERVERS = (
     "all servers ({servers}) would go, but the agents {agents} would stay without one. Run "
-    "reset.yml without --limit to take the whole cluster out, or name the agents as well: "
-    "--limit {all}"
+    "reset.yml without --limit to take the whole cluster out, or the same command for the agents "
+    "as well: {all}"
 )
 _NO_ANSWER = (
     "no server that stays ({servers}) answers, so nobody can take {leaving} out of the cluster's "
@@ -79,8 +79,8 @@ _NO_MAJORITY = (
 )
 _TOO_MANY = (
     "of {count} servers {leaving} would go at once, and only {left} that are ready would be left: "
-    "{needed} must be. Take one out at a time (--limit {first}) and let another join before the "
-    "next, {whole}"
+    "{needed} must be. Take out one server at a time and let another join before the next, "
+    "{whole}"
 )
 _ONE_IS_DOWN = (
     "{down} is not ready, and without {leaving} only {left} of {count} servers would be: {needed} "
@@ -134,7 +134,6 @@ def _servers_in_the_way(removal: Removal, leaving: Sequence[str]) -> list[str]:
         down=_listed([member.name for member in servers if not member.ready]),
         leaving=_listed(sorted(names)),
         left=len(remaining),
-        first=leaving[0],
         whole=_WHOLE,
     )
     return [words]

@@ -131,7 +131,8 @@ def main() -> None:
                 result.update(changed=bool(done), actions=done, ours=True, diff=diff)
     except (LeftoverError, CommandError, LedgerError, OSError) as error:
         module.fail_json(
-            msg=f"k3s could not be taken out: {error}. What went is gone; run reset.yml again"
+            msg=f"k3s could not be taken out: {error}. What went is gone; "
+            "run the same command again, which goes on"
         )
     module.exit_json(**result)
 

@@ -65,7 +65,7 @@ def test_a_removal_that_breaks_nothing_is_allowed(removal: Removal) -> None:
             cluster("s1 s2 s3", "s1 s2"),
             [
                 "of 3 servers s1, s2 would go at once, and only 1",
-                "2 must be. Take one out at a time (--limit s1)",
+                "2 must be. Take out one server at a time and let another join before the next",
                 "reset.yml without --limit",
             ],
             id="two-of-three",
@@ -93,7 +93,7 @@ def test_a_removal_that_breaks_nothing_is_allowed(removal: Removal) -> None:
         ),
         pytest.param(
             cluster("s1", "s1", agents="a1 a2"),
-            ["all servers (s1) would go, but the agents a1, a2 would stay", "--limit s1,a1,a2"],
+            ["all servers (s1) would go, but the agents a1, a2 would stay", "as well: s1,a1,a2"],
             id="all-servers-without-the-agents",
         ),
         pytest.param(

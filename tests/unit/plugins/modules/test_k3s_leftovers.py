@@ -123,6 +123,9 @@ def test_a_unit_that_does_not_stop_is_told(node: Node) -> None:
     assert result["failed"] is True
     assert "k3s.service does not stop" in result["msg"]
     assert "journalctl --unit k3s.service" in result["msg"]
+    # reset.yml or remove_node.yml: the module cannot know.
+    assert "run the same command again, which goes on" in result["msg"]
+    assert "reset.yml" not in result["msg"]
 
 
 @pytest.mark.usefixtures("root")
