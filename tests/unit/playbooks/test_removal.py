@@ -14,6 +14,25 @@ import yaml
 
 from tests.unit.playbooks.stand_in_collection import Collection
 
+#: The entries that remove_node.yml calls for a worker that is in Ray alone.
+ENTRIES = (
+    "docker/consent",
+    "docker/remove",
+    "monitoring/remove",
+    "node_metrics/remove",
+    "nvidia/remove",
+    "os_base/consent",
+    "os_base/members",
+    "os_base/remove",
+    "ray_worker/remove",
+    "rocm/remove",
+)
+#: A head that still counts on a node, as it does for a while after the node's Ray has ended.
+LOOK = """
+- name: Tell what the head says
+  ansible.builtin.set_fact:
+    __ray_cluster_seen: {{reachable: true, error: "", others: {others}}}
+"""
 JOBS = """
 - name: Refuse as it does while jobs run
   ansible.builtin.fail:
@@ -71,3 +90,35 @@ def test_what_would_be_lost_is_refused_with_a_way_out_for_these_nodes_only(
     assert f"run the same command with -e {variable}=true" in said
     assert "run reset.yml" not in said
     assert collection.phase == "checks"
+
+
+def members(collection: Collection, others: list[str]) -> None:
+    """Lay the playbooks down with a head that also counts on ``others``."""
+    calls = {entry: collection.call(entry) for entry in ENTRIES}
+    collection.build({**calls, "ray/look": LOOK.format(others=json.dumps(others))})
+
+
+def test_a_removal_ends_when_the_head_has_let_the_node_go(collection: Collection) -> None:
+    members(collection, [])
+    code, said = collection.play("remove_node.yml", "-e", "node=w2")
+    assert code == 0, said
+    assert "w2 is out of the cluster. Now take the lines of w2 out of" in said
+
+
+def test_a_head_that_does_not_let_the_node_go_is_told(collection: Collection) -> None:
+    members(collection, ["192.0.2.9"])
+    code, said = collection.play("remove_node.yml", "-e", "node=w2")
+    assert code == 2, said
+    assert "The head h1 still has as ALIVE: 192.0.2.9" in said
+
+
+def test_a_check_of_a_removal_says_what_would_be_and_waits_for_nothing(
+    collection: Collection,
+) -> None:
+    members(collection, ["192.0.2.9"])
+    code, said = collection.play("remove_node.yml", "-e", "node=w2", "--check")
+    assert code == 0, said
+    assert "w2 would leave the cluster. Afterwards take the lines of w2 out of" in said
+    assert "is out of the cluster" not in said
+    assert "Tell what the head says" not in said
+    assert collection.calls == []
