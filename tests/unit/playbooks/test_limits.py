@@ -42,6 +42,26 @@ def collection(tmp_path: Path, repository: Path) -> Collection:
             id="certificates-of-none",
         ),
         pytest.param(
+            ("rotate_ray_token.yml",),
+            "h1,w1",
+            "--limit leaves out w2, expected every member of the Ray cluster: one with the old "
+            "token could not join again. Nothing was changed. Run it without --limit.",
+            id="token-of-some-members",
+        ),
+        pytest.param(
+            ("rotate_ray_token.yml",),
+            "a1",
+            "--limit leaves out h1, w1, w2, expected every member of the Ray cluster",
+            id="token-of-none",
+        ),
+        pytest.param(
+            ("remove_node.yml", "-e", "node=w2"),
+            "w1",
+            "--limit w1 would leave out nodes that must learn who has gone; run the same command "
+            "without --limit. Nothing was changed.",
+            id="remove-unknown-to-others",
+        ),
+        pytest.param(
             ("drain.yml", "-e", "node=w2,w1"),
             "w1",
             "--limit leaves out w2, expected every node that -e node=w2,w1 names. Nothing was "
@@ -69,11 +89,63 @@ def test_a_limit_that_leaves_out_what_is_needed_is_refused_before_a_change(
     assert collection.phase == "checks"
 
 
-def test_a_limit_to_a_host_outside_the_cluster_is_no_silent_success(collection: Collection) -> None:
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        pytest.param(
+            ("drain.yml", "-e", "node=w2"), "--limit leaves out w2, expected every node", id="drain"
+        ),
+        pytest.param(
+            ("remove_node.yml", "-e", "node=w2"), "--limit nas would leave out nodes", id="remove"
+        ),
+        pytest.param(
+            ("rotate_ray_token.yml",), "--limit leaves out h1, w1, w2, expected", id="token"
+        ),
+    ],
+)
+def test_a_limit_to_a_host_outside_the_cluster_is_no_silent_success(
+    collection: Collection, command: tuple[str, ...], words: str
+) -> None:
     collection.build({})
-    code, said = collection.play("drain.yml", "-e", "node=w2", "--limit", "nas")
+    code, said = collection.play(*command, "--limit", "nas")
     assert code == 2, said
-    assert "--limit leaves out w2, expected every node" in said
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("command", "group", "words"),
+    [
+        pytest.param(
+            ("rotate_k3s_tokens.yml",),
+            "ray_head",
+            "The inventory has no host in [k3s_server], expected the servers of the cluster",
+            id="k3s-tokens",
+        ),
+        pytest.param(
+            ("rotate_ray_token.yml",),
+            "k3s_agent",
+            "The inventory has no host in [ray_head], expected the head of the Ray cluster",
+            id="ray-token",
+        ),
+        pytest.param(
+            ("remove_node.yml", "-e", "node=w2"),
+            "storage",
+            "w2 is no node of this inventory; its nodes are none. Nothing was changed.",
+            id="remove",
+        ),
+    ],
+)
+def test_an_inventory_without_what_the_playbook_is_for_is_no_silent_success(
+    collection: Collection, command: tuple[str, ...], group: str, words: str
+) -> None:
+    collection.build({})
+    (collection.folder / "inv.ini").write_text(
+        f"[{group}]\nx1 ansible_connection=local\n", encoding="utf-8"
+    )
+    code, said = collection.play(*command)
+    assert code == 2, said
+    assert words in said
+    assert "Ask every node what it is" not in said
 
 
 @pytest.mark.parametrize("limit", ["w1", "nas"])
