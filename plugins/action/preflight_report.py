@@ -64,6 +64,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.preflight_ig
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.system_check import (
     check_system,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.beside_inventory import (
+    beside_inventory,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.control_files import (
     check_files,
 )
@@ -227,7 +230,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "ignore": {"type": "list", "elements": "str", "default": []},
                 "profiles": {"type": "list", "elements": "str", "default": []},
                 "ports": {"type": "str", "default": "off"},
-                "directory": {"type": "str", "default": ""},
+                "directory": {"type": "str"},
                 "tolerate_unreachable": {"type": "bool", "default": False},
                 "fail_on_error": {"type": "bool", "default": True},
             }
@@ -246,6 +249,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             gpus={name: gpu_facts(values) for name, values in nodes.items()},
             mesh=mesh_matrix(mesh, inventory),
         )
+        args["directory"] = report_directory(variables, args["directory"])
         return self._report(inventory, active, ignored, document, args)
 
     def _inventory(self, task_vars: Mapping[str, Any], args: Mapping[str, Any]) -> Inventory:
@@ -341,6 +345,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {}
         display.display(f"Report: {page}")
         return {"page": str(page), "document": str(page.with_name(DOCUMENT))}
+
+
+def report_directory(task_vars: Mapping[str, Any], wish: Optional[str]) -> str:
+    """Return the directory of the report: as wished, else ``preflight`` beside the inventory."""
+    if wish is not None:
+        return wish
+    sources = task_vars.get("ansible_inventory_sources") or []
+    return str(beside_inventory(task_vars.get("inventory_dir"), sources) / "preflight")
 
 
 def find_all(

@@ -61,10 +61,10 @@ options:
     default: "off"
   directory:
     description:
-      - Directory on the control node for C(preflight.json) and C(report.html), made where it is missing. Nothing is written when empty.
+      - Directory on the control node for C(preflight.json) and C(report.html), made where it is missing; when it is not given, C(preflight)
+        beside the inventory. Nothing is written when empty.
       - A directory that cannot be written to is a warning.
     type: str
-    default: ""
   tolerate_unreachable:
     description:
       - Whether workers that cannot be reached leave the run going for the others. They are

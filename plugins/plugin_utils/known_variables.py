@@ -102,7 +102,9 @@ PLAYBOOK_INPUTS = (
     Input(
         "cluster_secrets_dir",
         meaning="Directory on the control node for the cluster's secrets; "
-        "secrets/<cluster_name> beside the inventory when not set.",
+        "secrets/<cluster_name> beside the inventory when not set. Where -i names a directory, "
+        "that is beside the directory, since Ansible reads every file within it as inventory; so "
+        "it is with cluster_state_dir and preflight_report_dir.",
     ),
     Input(
         "cluster_state_dir",

@@ -28,6 +28,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_reco
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_record import (
     render_record as render,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.beside_inventory import (
+    beside_inventory,
+)
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.whole_file import (
     replace_file,
 )
@@ -44,15 +47,11 @@ class Found:
 
 
 def state_directory(task_vars: Mapping[str, Any], wish: Optional[str]) -> Path:
-    """Return the directory of records: as wished, else ``state`` beside the inventory.
-
-    Within a directory that is an inventory, every file would be taken for a part of it.
-    """
+    """Return the directory of records: as wished, else ``state`` beside the inventory."""
     if wish:
         return Path(wish).expanduser()
-    beside = Path(task_vars.get("inventory_dir") or ".")
-    sources = task_vars.get("ansible_inventory_sources") or [""]
-    return (beside.parent if os.path.isdir(str(sources[0])) else beside) / "state"
+    sources = task_vars.get("ansible_inventory_sources") or []
+    return beside_inventory(task_vars.get("inventory_dir"), sources) / "state"
 
 
 def record_path(directory: Path, cluster: str) -> Path:

@@ -349,6 +349,21 @@ def plays_keep_the_inventorys_order(root: Path) -> list[str]:
     ]
 
 
+def nothing_is_kept_within_an_inventory(root: Path) -> list[str]:
+    """Only the filter makes a path of inventory_dir, which may be a directory that is an inventory.
+
+    Ansible would take a file within it for a part of the inventory, and a token for a host.
+    """
+    return [
+        f"{path.relative_to(root)}:{number}: inventory_dir may be an inventory as a whole; ask "
+        "secrets_directory"
+        for folder in ("playbooks", "roles")
+        for path in yaml_files(root / folder)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\binventory_dir\b", line) and ".secrets_directory(inventory_dir" not in line
+    ]
+
+
 def scenarios_cover_every_role(root: Path) -> list[str]:
     """Each role is reached from some molecule scenario, directly or through a playbook."""
     reached: set[str] = set()

@@ -18,6 +18,7 @@ from tests.unit.contracts.role_checks import (
     defaults_equal_specs,
     errors_are_not_silenced,
     host_tasks,
+    nothing_is_kept_within_an_inventory,
     other_entries_take_known_options,
     plays_keep_the_inventorys_order,
     preparing_a_node_takes_few_tasks,
@@ -331,6 +332,22 @@ def calling(name: str, tasks_from: str, extra: str = "") -> str:
             "- hosts: \"{{ groups['b'] | difference(groups['a']) }}\"\n",
             "playbooks/provision.yml:1: hosts in an order by chance: | difference(",
             id="hosts-of-a-set",
+        ),
+        pytest.param(
+            nothing_is_kept_within_an_inventory,
+            PLAYBOOK,
+            "- hosts: web\n  vars:\n    key: \"{{ inventory_dir ~ '/secrets/' ~ cluster }}\"\n",
+            "playbooks/provision.yml:3: inventory_dir may be an inventory as a whole; ask "
+            "secrets_directory",
+            id="secrets-within-the-inventory",
+        ),
+        pytest.param(
+            nothing_is_kept_within_an_inventory,
+            DEFAULTS,
+            'web_key: "{{ inventory_dir }}/key"\n',
+            "roles/web/defaults/main.yml:1: inventory_dir may be an inventory as a whole; ask "
+            "secrets_directory",
+            id="default-within-the-inventory",
         ),
         pytest.param(
             scenarios_cover_every_role,

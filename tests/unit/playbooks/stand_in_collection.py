@@ -73,6 +73,8 @@ class Collection:
 
     folder: Path
     repository: Path
+    #: What -i names.
+    inventory: str = "inv.ini"
 
     @property
     def root(self) -> Path:
@@ -109,7 +111,7 @@ class Collection:
         """Return exit status and words of a run."""
         program = Path(sys.executable).parent / "ansible-playbook"
         done = subprocess.run(
-            [str(program), "-i", "inv.ini", str(self.root / "playbooks" / name), *options],
+            [str(program), "-i", self.inventory, str(self.root / "playbooks" / name), *options],
             cwd=self.folder,
             env={
                 **os.environ,

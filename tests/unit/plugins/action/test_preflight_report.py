@@ -20,6 +20,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.action.preflight_report i
     read_probe,
     read_silent,
     read_values,
+    report_directory,
     terminal_width,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.finding import (
@@ -383,6 +384,27 @@ def written(directory: str) -> dict[str, str]:
     """Return where the report lies."""
     found: dict[str, str] = ActionModule.__new__(ActionModule)._write(directory, {})
     return found
+
+
+@pytest.mark.parametrize(
+    ("source", "wish", "expected"),
+    [
+        pytest.param("lab/inv.ini", None, "lab/preflight", id="beside-the-file"),
+        pytest.param("lab", None, "preflight", id="beside-a-directory-that-is-an-inventory"),
+        pytest.param("lab", "mine", "mine", id="as-wished"),
+        pytest.param("lab", "", "", id="none-wished"),
+    ],
+)
+def test_the_report_lies_beside_the_inventory(
+    tmp_path: Path, source: str, wish: str | None, expected: str
+) -> None:
+    (tmp_path / "lab").mkdir()
+    variables = {
+        "inventory_dir": str(tmp_path / "lab"),
+        "ansible_inventory_sources": (str(tmp_path / source),),
+    }
+    found = report_directory(variables, wish)
+    assert found == (expected if wish is not None else str(tmp_path / expected))
 
 
 def test_a_report_that_cannot_be_written_is_a_warning_and_no_failure(
