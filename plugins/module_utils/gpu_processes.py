@@ -11,10 +11,20 @@ import os
 import re
 from collections.abc import Collection, Iterable
 
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_work import Process
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_links_sockets import (
+    unit_and_container,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_work import (
+    OTHER_NAMESPACE,
+    Process,
+)
 
 #: Device files of the driver, of which one that is open keeps its module in use.
 _DEVICE = re.compile(r"/dev/nvidia([0-9]+|ctl|-uvm|-modeset)")
+#: Any device file of a GPU: only of a process that has one open it is asked where it lives.
+_OF_A_GPU = re.compile(r"/dev/(nvidia|kfd)")
+#: Letters of a container's identifier that are shown, as Docker Engine does.
+_SHOWN = 12
 #: The driver's own services, as the kernel shortens their names, and a program that soon ends.
 DRIVER_OWN = frozenset({"nvidia-persiste", "nv-fabricmanage", "nvidia-smi"})
 
@@ -37,15 +47,29 @@ def _target(link: str) -> str:
 
 def read_processes(proc: str = "/proc") -> list[Process]:
     """Return all processes that are there now; those of other users need root."""
-    return [
-        Process(
-            pid=int(os.path.basename(folder)),
-            name=read_text(f"{folder}/comm"),
-            command=" ".join(read_text(f"{folder}/cmdline").split("\0")).strip(),
-            open_files=tuple(_target(link) for link in glob.glob(f"{folder}/fd/*")),
-        )
-        for folder in sorted(glob.glob(f"{proc}/[0-9]*"))
-    ]
+    return [_read(proc, folder) for folder in sorted(glob.glob(f"{proc}/[0-9]*"))]
+
+
+def _read(proc: str, folder: str) -> Process:
+    open_files = tuple(_target(link) for link in glob.glob(f"{folder}/fd/*"))
+    uses_gpu = any(_OF_A_GPU.match(path) for path in open_files)
+    return Process(
+        pid=int(os.path.basename(folder)),
+        name=read_text(f"{folder}/comm"),
+        command=" ".join(read_text(f"{folder}/cmdline").split("\0")).strip(),
+        open_files=open_files,
+        container=_container(proc, folder) if uses_gpu else "",
+    )
+
+
+def _container(proc: str, folder: str) -> str:
+    """Return what is known of the container of a process, empty for one of the node itself."""
+    cgroup, around = read_text(f"{folder}/cgroup"), read_text(f"{proc}/1/cgroup")
+    _unit, identifier = unit_and_container(cgroup, around)
+    if identifier:
+        return identifier[:_SHOWN]
+    own, node = _target(f"{folder}/ns/pid"), _target(f"{proc}/1/ns/pid")
+    return OTHER_NAMESPACE if own and node and own != node else ""
 
 
 def driver_users(

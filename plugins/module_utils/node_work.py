@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -32,6 +32,13 @@ SERVICES = frozenset(
     }
 )
 
+#: Container and, with ".service", unit in which the exporter of the GPUs' vendor runs.
+EXPORTER = "rackforge-gpu-exporter"
+#: Containers of this collection: they may be ended, and come back by themselves.
+OWN_CONTAINERS = ("ray", EXPORTER)
+#: A process of which no more is known than that it is in some container.
+OTHER_NAMESPACE = "another PID namespace"
+
 #: Processes of Ray give themselves this title; its jobs are asked for at the head.
 _RAY = "ray::"
 
@@ -47,17 +54,30 @@ def _shortened(text: str) -> str:
 
 @dataclass(frozen=True)
 class Process:
-    """A process, the device files that it has open, and the words of its command line."""
+    """A process, the device files that it has open, and the words of its command line.
+
+    ``container`` is the name of the one that it is in, its identifier where no name is known,
+    OTHER_NAMESPACE where neither is, and empty for a process of the node itself.
+    """
 
     pid: int
     name: str
     command: str = ""
     open_files: tuple[str, ...] = ()
+    container: str = ""
 
     @property
     def words(self) -> str:
-        """Return the number and the beginning of the command line."""
-        return f"{self.pid} {_shortened(self.command or self.name)}"
+        """Return the number, the beginning of the command line, and the container."""
+        found = f"{self.pid} {_shortened(self.command or self.name)}"
+        if not self.container:
+            return found
+        known = self.container != OTHER_NAMESPACE
+        return f"{found} (in {'container ' if known else ''}{self.container})"
+
+    def may_be_ended(self, own_containers: Collection[str]) -> bool:
+        """Return whether it is in no container, or in one of ours: others are never touched."""
+        return not self.container or self.container in own_containers
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,7 @@ def gpu_processes(processes: Iterable[Process]) -> tuple[Process, ...]:
         for process in processes
         if any(_DEVICE.fullmatch(path) for path in process.open_files)
         and process.name not in SERVICES
+        and process.container != EXPORTER
         and not process.command.startswith(_RAY)
     )
 

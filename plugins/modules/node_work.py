@@ -24,7 +24,11 @@ options:
     description: Names of containers that may be ended.
     type: list
     elements: str
-    default: [ray]
+    default: [ray, rackforge-gpu-exporter]
+  ends_programs:
+    description: Whether M(rackforge.gpu_cluster.gpu_programs) is called next, so that the programs which it ends are no obstacle.
+    type: bool
+    default: false
   jobs:
     description:
       - The RV(rackforge.gpu_cluster.ray_cluster_info#module:unfinished_jobs) of the cluster.
@@ -73,13 +77,14 @@ containers:
   elements: str
   sample: [postgres]
 gpu_processes:
-  description: Number and command of the programs that have a GPU open.
+  description: Number and command of the programs that have a GPU open, with the container where they are in one.
   returned: always
   type: list
   elements: str
   sample: ["4711 python train.py"]
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -89,25 +94,19 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_processe
     read_text,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_work import (
+    OWN_CONTAINERS,
     Machine,
     Work,
     boot_obstacles,
     gpu_processes,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.running_containers import (
+    running_containers,
+    with_names,
+)
 
 PROC = "/proc"
 MACHINE_ID = "/etc/machine-id"
-#: An engine that hangs must not hold up the run.
-DOCKER_SECONDS = 20
-
-
-def read_containers(command: Command, own: list[str]) -> tuple[str, ...]:
-    """Return the running containers but our own, none where no engine answers."""
-    if not command.find("docker"):
-        return ()
-    result = command.run(["timeout", str(DOCKER_SECONDS), "docker", "ps", "--format", "{{.Names}}"])
-    names = result.out.split() if result.rc == 0 else []
-    return tuple(name for name in names if name not in own)
 
 
 def read_work(command: Command, own: list[str]) -> Work:
@@ -116,8 +115,8 @@ def read_work(command: Command, own: list[str]) -> Work:
     return Work(
         machine=Machine(read_text(MACHINE_ID), read_text(f"{PROC}/sys/kernel/random/boot_id")),
         ray_active=state.out.strip() == "active",
-        containers=read_containers(command, own),
-        processes=gpu_processes(read_processes(PROC)),
+        containers=tuple(x for x in running_containers(command).values() if x not in own),
+        processes=gpu_processes(with_names(command, read_processes(PROC))),
     )
 
 
@@ -126,7 +125,8 @@ def main() -> None:
     identity: dict[str, Any] = {"type": "str", "default": ""}
     module = AnsibleModule(
         argument_spec={
-            "own_containers": {"type": "list", "elements": "str", "default": ["ray"]},
+            "own_containers": {"type": "list", "elements": "str", "default": list(OWN_CONTAINERS)},
+            "ends_programs": {"type": "bool", "default": False},
             "jobs": {"type": "list", "elements": "dict"},
             "control": {
                 "type": "dict",
@@ -137,9 +137,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    work = read_work(Command(module), params["own_containers"])
+    own = params["own_containers"]
+    work = read_work(Command(module), own)
+    staying = [x for x in work.processes if not (params["ends_programs"] and x.may_be_ended(own))]
     obstacles = boot_obstacles(
-        work, Machine(**(params["control"] or {})), params["connection"], params["jobs"]
+        replace(work, processes=tuple(staying)),
+        Machine(**(params["control"] or {})),
+        params["connection"],
+        params["jobs"],
     )
     module.exit_json(
         changed=False,

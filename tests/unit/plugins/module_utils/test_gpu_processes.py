@@ -9,7 +9,10 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_processe
     driver_users,
     read_processes,
 )
-from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_work import Process
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_work import (
+    OTHER_NAMESPACE,
+    Process,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +55,54 @@ def test_processes_are_read_with_what_they_have_open(tmp_path: Path) -> None:
 
 def test_without_proc_there_are_none(tmp_path: Path) -> None:
     assert read_processes(str(tmp_path / "proc")) == []
+
+
+def process(folder: Path, cgroup: str, namespace: str) -> None:
+    """Lay down a process that has a GPU open."""
+    (folder / "fd").mkdir(parents=True)
+    (folder / "fd" / "3").symlink_to("/dev/nvidia0")
+    (folder / "cgroup").write_text(cgroup)
+    if namespace:
+        (folder / "ns").mkdir()
+        (folder / "ns" / "pid").symlink_to(f"pid:[{namespace}]")
+
+
+IDENTIFIER = "2b0d" * 16
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "namespace", "node", "expected"),
+    [
+        pytest.param("0::/user.slice/session-3.scope\n", "1", "0::/init.scope\n", "", id="node"),
+        pytest.param(
+            f"0::/system.slice/docker-{IDENTIFIER}.scope\n",
+            "2",
+            "0::/init.scope\n",
+            IDENTIFIER[:12],
+            id="docker",
+        ),
+        pytest.param(
+            f"0::/system.slice/docker-{IDENTIFIER}.scope\n",
+            "1",
+            "0::/init.scope\n",
+            IDENTIFIER[:12],
+            id="docker-with-the-nodes-pids",
+        ),
+        pytest.param("0::/lxc/web\n", "2", "0::/init.scope\n", OTHER_NAMESPACE, id="lxc"),
+        pytest.param(
+            f"0::/docker/{IDENTIFIER}/user.slice\n",
+            "1",
+            f"0::/docker/{IDENTIFIER}/init.scope\n",
+            "",
+            id="node-in-a-container",
+        ),
+        pytest.param("0::/lxc/web\n", "", "0::/init.scope\n", "", id="not-readable"),
+    ],
+)
+def test_a_process_in_a_container_is_told_from_one_of_the_node(
+    tmp_path: Path, cgroup: str, namespace: str, node: str, expected: str
+) -> None:
+    process(tmp_path / "1", node, "1")
+    process(tmp_path / "4711", cgroup, namespace)
+    found = {each.pid: each.container for each in read_processes(str(tmp_path))}
+    assert found == {1: "", 4711: expected}
