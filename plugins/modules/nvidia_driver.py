@@ -15,7 +15,8 @@ author: rackforge contributors (@rackforge)
 description:
   - Loads the kernel module of the installed driver where nothing stands in its way. Where an older one is loaded, or the open one
     instead of the proprietary one or the other way round (C(srcversion) tells), it is exchanged if nothing uses it. While a program has a
-    GPU open nothing is stopped for that. Where the exchange fails, the driver's services that ran are started again.
+    GPU open nothing is stopped for that, but the driver's services and this collection's exporter in a container
+    (C(rackforge-gpu-exporter.service)). They are started again, also where the exchange fails.
   - Where C(nouveau) holds the GPUs, the older module is in use, or the driver was built for a kernel that does not run yet, a boot is
     asked for with RV(reboot_required) and never made.
   - Has C(nvidia-persistenced.service) and, where it is asked for, C(nvidia-fabricmanager.service) enabled, and running once the driver
@@ -97,6 +98,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.gpu_processe
     driver_users,
     read_processes,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.node_work import EXPORTER
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_driver import (
     FABRIC,
     PERSISTENCE,
@@ -107,6 +109,9 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.nvidia_drive
     move_for,
     persistence_drop_in,
     refused_load,
+)
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.running_containers import (
+    with_names,
 )
 from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.text_file import (
     place_text,
@@ -124,6 +129,7 @@ PROC = "/proc"
 DROP_IN = PERSISTENCE_DROP_IN
 NOUVEAU = "/sys/module/nouveau"
 KERNELS = "/lib/modules"
+EXPORTER_UNIT = f"{EXPORTER}.service"
 #: In the order in which they can be unloaded.
 MODULES = ("nvidia_uvm", "nvidia_drm", "nvidia_modeset", "nvidia_peermem", "nvidia")
 
@@ -189,7 +195,8 @@ class Driver:
         elif move is not Move.NOTHING:
             stopped: list[str] = []
             if move is Move.RELOAD:
-                users = driver_users(read_processes(PROC))
+                users = with_names(self._command, driver_users(read_processes(PROC)))
+                users = tuple(each for each in users if each.container != EXPORTER)
                 if users:
                     names = ", ".join(process.words for process in users)
                     self.reasons.append(f"{why}, and the loaded one is in use by {names}")
@@ -205,11 +212,15 @@ class Driver:
                 self._start_again(stopped)
 
     def _stop_services(self) -> list[str]:
-        """Return the driver's own services that ran, after stopping them: they hold the module."""
+        """Return the services that ran, after stopping them: they hold the module.
+
+        They are the driver's own and this collection's exporter in a container.
+        """
         if self._module.check_mode:
             return []
         states = {
-            name: read_unit(self._command, name).active_state for name in (FABRIC, PERSISTENCE)
+            name: read_unit(self._command, name).active_state
+            for name in (EXPORTER_UNIT, FABRIC, PERSISTENCE)
         }
         running = [name for name, state in states.items() if state == "active"]
         if running:

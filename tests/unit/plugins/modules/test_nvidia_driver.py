@@ -241,6 +241,40 @@ def test_a_module_that_only_the_drivers_services_hold_is_exchanged(
     assert "systemctl start nvidia-fabricmanager.service" in gpu_node.calls
 
 
+def test_our_exporter_in_a_container_does_not_hold_up_the_exchange(
+    gpu_node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvidia_driver, "MODULES", ())
+    load(tmp_path, "575.57.08")
+    process(tmp_path / "proc", 9, "dcgm-exporter", "dcgm-exporter", "/dev/nvidia0")
+    identifier = "3c0d" * 16
+    (tmp_path / "proc" / "9" / "cgroup").write_text(f"0::/docker/{identifier}\n")
+    versions = iter(["575.57.08", None, "580.95.05"])
+    monkeypatch.setattr(nvidia_driver, "loaded_version", lambda: next(versions))
+    gpu_node.answers("docker", (1, "", "unexpected"))
+    gpu_node.answers("timeout 20 docker ps", (0, f"{identifier[:12]} rackforge-gpu-exporter\n", ""))
+    gpu_node.answers("systemctl show rackforge-gpu-exporter", ACTIVE)
+    assert gpu_node.run(main)["reboot_required"] is False
+    moves = [call for call in gpu_node.calls if "rackforge" in call or call.startswith("modprobe")]
+    assert [move for move in moves if " show " not in move] == [
+        "systemctl stop rackforge-gpu-exporter.service",
+        "modprobe --remove",
+        "modprobe nvidia",
+        "modprobe nvidia_uvm",
+        "systemctl start rackforge-gpu-exporter.service",
+    ]
+
+
+def test_an_exporter_of_the_owners_holds_up_the_exchange(gpu_node: Node, tmp_path: Path) -> None:
+    load(tmp_path, "575.57.08")
+    process(tmp_path / "proc", 9, "dcgm-exporter", "dcgm-exporter", "/dev/nvidia0")
+    (tmp_path / "proc" / "9" / "cgroup").write_text(f"0::/docker/{'2b0d' * 16}\n")
+    assert gpu_node.run(main)["reboot_reasons"] == [
+        "driver 575.57.08 is loaded and 580.95.05 is installed, and the loaded one is in use by "
+        "9 dcgm-exporter (in container 2b0d2b0d2b0d)"
+    ]
+
+
 def test_the_open_module_in_place_of_the_proprietary_one_is_exchanged(
     gpu_node: Node, tmp_path: Path
 ) -> None:
