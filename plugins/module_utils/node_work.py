@@ -22,6 +22,7 @@ SERVICES = frozenset(
         "nv-hostengine",
         "dcgm-exporter",
         "dcgmi",
+        "nvidia-device-p",  # nvidia-device-plugin, which k3s runs on every node with GPUs.
         "nvidia-smi",
         "rocm-smi",
         "amd-smi",

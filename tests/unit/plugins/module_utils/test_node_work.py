@@ -37,6 +37,17 @@ JOB = {"job_id": "raysubmit_1", "entrypoint": "python train.py"}
         pytest.param(
             Process(7, "ray::train", "ray::train()", ("/dev/nvidia0",)), False, id="task-of-ray"
         ),
+        pytest.param(
+            Process(7, "nvidia-device-p", "/usr/bin/nvidia-device-plugin", ("/dev/nvidia0",)),
+            False,
+            id="device-plugin-of-k3s",
+        ),
+        pytest.param(
+            Process(7, "gpuagent", "gpuagent", ("/dev/kfd",), "rackforge-gpu-exporter"),
+            False,
+            id="own-exporter",
+        ),
+        pytest.param(Process(7, "python3", "x", ("/dev/kfd",), "web"), True, id="container"),
         pytest.param(Process(7, "bash", "bash", ()), False, id="no-device"),
     ],
 )
