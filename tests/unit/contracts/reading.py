@@ -98,6 +98,41 @@ def yaml_files(folder: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
+class Value:
+    """A text in a YAML file, the keys that lead to it, and the line that it begins in."""
+
+    keys: tuple[str, ...]
+    text: str
+    line: int
+
+
+def values(path: Path) -> Iterator[Value]:
+    """Yield every text of a YAML file, once where an alias repeats it."""
+    document = _composed(path.read_text(encoding="utf-8"))
+    if document is not None:
+        yield from _values(document, (), set())
+
+
+@cache
+def _composed(text: str) -> yaml.Node | None:
+    return yaml.compose(text, Loader=_Loader)
+
+
+def _values(node: yaml.Node, keys: tuple[str, ...], seen: set[int]) -> Iterator[Value]:
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        yield Value(keys, str(node.value), node.start_mark.line + 1)
+    elif isinstance(node, yaml.SequenceNode):
+        for entry in node.value:
+            yield from _values(entry, keys, seen)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _values(value, (*keys, str(key.value)), seen)
+
+
+@dataclass(frozen=True)
 class Task:
     """One task, with the file it stands in."""
 

@@ -14,11 +14,13 @@ from tests.unit.contracts.reading import (
     VERBS,
     Role,
     Task,
+    Value,
     mapping,
     playable_files,
     roles,
     shown,
     tasks,
+    values,
     yaml_files,
 )
 
@@ -339,13 +341,19 @@ def _first_line(path: Path) -> str:
 def plays_keep_the_inventorys_order(root: Path) -> list[str]:
     """Nodes are taken in the order of the inventory, as plans show them, not in one by chance.
 
-    These filters return the members of a Python set, whose order differs from run to run.
+    Some filters return the members of a Python set, whose order differs from run to run. So they
+    do not make up the hosts of a play, no member is picked from them, and no module is handed
+    their list; 'reject' and 'select' with 'in' keep the order.
     """
+    found = yaml_files(root / "playbooks")
+    for role in roles(root):
+        found += [path for kind in ("defaults", "vars") for path in yaml_files(role.path / kind)]
+        found += role.files
     return [
-        f"{path.relative_to(root)}:{number}: hosts in an order by chance: {match.group(0)}"
-        for path in yaml_files(root / "playbooks")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if (match := _BY_CHANCE.search(line)) and line.lstrip(" -").startswith("hosts:")
+        f"{shown(root, path)}:{value.line}: {problem}"
+        for path in found
+        for value in values(path)
+        for problem in _orders_by_chance(value)
     ]
 
 
@@ -362,6 +370,62 @@ def nothing_is_kept_within_an_inventory(root: Path) -> list[str]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if re.search(r"\binventory_dir\b", line) and ".secrets_directory(inventory_dir" not in line
     ]
+
+
+def _orders_by_chance(value: Value) -> Iterator[str]:
+    for match in _BY_CHANCE.finditer(value.text):
+        rest = _after_call(value.text, match.end())
+        if value.keys[-1:] in (("hosts",), ("serial",)):
+            yield f"hosts in an order by chance: {match.group(0)}"
+        elif re.match(r"\| *(?:first|last|random)\b|\[", rest):
+            yield f"one is picked by chance: {match.group(0)}"
+        elif _is_argument(value.keys) and rest.startswith("}}"):
+            yield f"a module is handed an order by chance: {match.group(0)}"
+
+
+def _after_call(text: str, start: int) -> str:
+    """Return what follows a filter's arguments, which begin at ``start``, and ``| list``."""
+    depth, end = 1, start
+    while depth and end < len(text):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end += 1
+    return re.sub(r"^[\s)]*(?:\| *list\b[\s)]*)*", "", text[end:])
+
+
+def _is_argument(keys: tuple[str, ...]) -> bool:
+    """Return whether the last key is an argument of a module, which is called by its full name."""
+    return len(keys) > 1 and keys[-2].count(".") == 2
+
+
+#: What ends work in a container, each with its list of the containers that are ours.
+_OWN_CONTAINERS = (
+    ("roles/docker/defaults/main.yml", r"^docker_own_containers: \[(.*)\]$"),
+    ("roles/os_base/defaults/main.yml", r"^os_base_reboot_own_containers: \[(.*)\]$"),
+    ("plugins/modules/node_work.py", r"^  own_containers:\n(?: +.*\n)*? +default: \[(.*)\]$"),
+    ("plugins/modules/gpu_programs.py", r"^  own_containers:\n(?: +.*\n)*? +default: \[(.*)\]$"),
+)
+
+
+def own_containers_are_known(root: Path) -> list[str]:
+    """Every container that a role's template runs counts as ours wherever that is asked."""
+    ours = {
+        name: shown(root, path)
+        for role in roles(root)
+        for path in _templates(role)
+        for name in re.findall(r"docker run\b[^\n]* --name (\S+)", path.read_text(encoding="utf-8"))
+    }
+    problems = []
+    for place, pattern in _OWN_CONTAINERS:
+        path = root / place
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        match = re.search(pattern, text, re.MULTILINE)
+        known = match[1].split(", ") if match else []
+        problems += [
+            f"{place}: container {name} of {where} is not among our own"
+            for name, where in sorted(ours.items())
+            if name not in known
+        ]
+    return problems
 
 
 def scenarios_cover_every_role(root: Path) -> list[str]:

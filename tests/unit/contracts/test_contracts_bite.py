@@ -20,6 +20,7 @@ from tests.unit.contracts.role_checks import (
     host_tasks,
     nothing_is_kept_within_an_inventory,
     other_entries_take_known_options,
+    own_containers_are_known,
     plays_keep_the_inventorys_order,
     preparing_a_node_takes_few_tasks,
     roles_hand_over_known_inputs,
@@ -348,6 +349,44 @@ def calling(name: str, tasks_from: str, extra: str = "") -> str:
             "roles/web/defaults/main.yml:1: inventory_dir may be an inventory as a whole; ask "
             "secrets_directory",
             id="default-within-the-inventory",
+        ),
+        pytest.param(
+            plays_keep_the_inventorys_order,
+            PLAYBOOK,
+            "- hosts: >-\n    {{ groups['b'] | difference(groups['a'])\n"
+            "       | default('!all') }}\n",
+            "playbooks/provision.yml:1: hosts in an order by chance: | difference(",
+            id="hosts-of-a-set-in-lines",
+        ),
+        pytest.param(
+            plays_keep_the_inventorys_order,
+            PLAYBOOK,
+            '- hosts: all\n  vars:\n    a: "{{ (b | difference([c(1)]) | list) | first }}"\n',
+            "playbooks/provision.yml:3: one is picked by chance: | difference(",
+            id="first-of-a-set",
+        ),
+        pytest.param(
+            plays_keep_the_inventorys_order,
+            INSTALL,
+            '- debug:\n    msg: "{{ (a | union(b))[0] }}"\n',
+            "roles/web/tasks/install.yml:2: one is picked by chance: | union(",
+            id="picked-from-a-set-in-a-role",
+        ),
+        pytest.param(
+            plays_keep_the_inventorys_order,
+            PLAYBOOK,
+            "- hosts: all\n  tasks:\n    - rackforge.gpu_cluster.plan:\n"
+            '        agents: "{{ a | default([]) | difference(b | default([])) }}"\n',
+            "playbooks/provision.yml:4: a module is handed an order by chance: | difference(",
+            id="argument-of-a-set",
+        ),
+        pytest.param(
+            own_containers_are_known,
+            "roles/web/templates/web.service.j2",
+            "# Managed by rackforge.gpu_cluster\nExecStart=/usr/bin/docker run --rm --name web x\n",
+            "plugins/modules/node_work.py: container web of roles/web/templates/web.service.j2 is "
+            "not among our own",
+            id="container-that-counts-as-the-owners",
         ),
         pytest.param(
             scenarios_cover_every_role,

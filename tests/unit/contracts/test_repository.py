@@ -25,6 +25,7 @@ CONTRACTS: tuple[Check, ...] = (
     role_checks.templates_say_who_manages_them,
     role_checks.scenarios_cover_every_role,
     role_checks.plays_keep_the_inventorys_order,
+    role_checks.own_containers_are_known,
     role_checks.preparing_a_node_takes_few_tasks,
     role_checks.nothing_is_kept_within_an_inventory,
     source_checks.plugins_carry_the_licence,
