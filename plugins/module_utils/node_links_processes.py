@@ -96,17 +96,24 @@ class Processes:
             return []
 
     def _socket_inodes(self, pid: int) -> Iterator[int]:
-        try:
-            links = [entry.path for entry in os.scandir(f"{self._proc}/{pid}/fd")]
-        except OSError:
-            return
-        for link in links:
+        for link in self._open_files(pid):
             try:
                 target = os.readlink(link)
             except OSError:
                 continue
             if target.startswith("socket:[") and target[8:-1].isdigit():
                 yield int(target[8:-1])
+
+    def _open_files(self, pid: int) -> list[str]:
+        """Return the links to what a process has open.
+
+        One that ends shows none as soon as its first thread has ended; the others still hold them.
+        """
+        found = _entries(f"{self._proc}/{pid}/fd")
+        if not found:
+            threads = _entries(f"{self._proc}/{pid}/task")
+            found = [link for each in threads for link in _entries(f"{each}/fd")]
+        return found
 
     def _holder(self, pid: int, own: str) -> Holder:
         unit, container = unit_and_container(self._text(pid, "cgroup"), own)
@@ -138,3 +145,11 @@ class Processes:
         if any(each.pid == 1 for each in values) and self._command.find("systemctl"):
             sockets = parse_list_sockets(self._command.run(_LIST_SOCKETS).out)
         return Names(containers, published, sockets)
+
+
+def _entries(folder: str) -> list[str]:
+    """Return the paths in a folder, none where it cannot be read."""
+    try:
+        return [entry.path for entry in os.scandir(folder)]
+    except OSError:
+        return []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -216,6 +219,28 @@ def test_listeners_are_told_with_process_and_unit_but_without_arguments(root: Pa
         ("22", 1, "systemd", None, "ssh.socket"),
         ("8076", 700, "raylet", "/opt/ray/raylet", "ray.service"),
     ]
+
+
+#: A program whose first thread ends while another one holds a listener, as in one that is killed.
+ENDING = """
+import ctypes, os, socket, sys, threading
+listener = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=sys.stdin.read).start()
+print(listener.getsockname()[1], flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_process_that_is_ending_still_has_its_listeners() -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", ENDING], **pipes) as process:  # type: ignore[call-overload]
+        port = process.stdout.readline().strip()
+        stat = Path(f"/proc/{process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            os.sched_yield()
+        listeners = Processes(Command(FakeHost({})), "/").describe(None, sees_all=True)["listeners"]
+        process.stdin.close()
+    assert [row["pid"] for row in listeners if row["ports"] == port] == [process.pid]
 
 
 def test_an_engine_that_does_not_run_is_not_asked(root: Path) -> None:
