@@ -24,6 +24,7 @@ from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.cluster_reco
     stamp,
     unfinished,
 )
+from ansible_collections.rackforge.gpu_cluster.plugins.module_utils.membership import named
 from ansible_collections.rackforge.gpu_cluster.plugins.plugin_utils.record_file import (
     change_record,
     look_at,
@@ -129,10 +130,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return lambda record: end(record, main_process(), args["operation"], now, failed, whole)
 
 
-def _about(named: Sequence[str], variables: Mapping[str, Any]) -> tuple[str, ...]:
+def _about(nodes: Sequence[str], variables: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the nodes that are named, else those of the run; empty for all of the cluster."""
-    if named:
-        return tuple(name.strip() for name in named)
+    if nodes:
+        return named(nodes)
     played = tuple(str(name) for name in variables["ansible_play_hosts_all"])
     return () if set(cluster_nodes(variables["groups"])) <= set(played) else played
 

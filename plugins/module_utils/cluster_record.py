@@ -76,7 +76,7 @@ class Operation:
     user: str
     process: Process
     begun: str
-    command: str = ""
+    command: str
     nodes: tuple[str, ...] = ()
     ended: Optional[str] = None
     result: str = RUNNING

@@ -137,8 +137,7 @@ def _record_notes(record: Record, built: bool) -> list[str]:
         return [f"{now.name} runs, begun by {now.who}, process {now.process.pid}{phase}"]
     if left is not None:
         what = f"{left.name} of {left.begun} by {left.who} {fate(left)}"
-        again = left.command or f"{left.name}.yml again with the same options"
-        return [f"{what}; to finish it, run {again}"]
+        return [f"{what}; to finish it, run {left.command}"]
     return [] if built else ["it is not built yet; run provision.yml"]
 
 

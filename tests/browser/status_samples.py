@@ -53,7 +53,8 @@ DRAINED = {
 def operation(name: str = "provision", result: str = "succeeded", **members: Any) -> Operation:
     """Return an operation on record, ended where that fits its result."""
     ended = LATER if result in ("succeeded", "failed") else None
-    members = {"ended": ended, "result": result, "wanted": WANTED, **members}
+    command = f"ansible-playbook -i inv.ini {name}.yml"
+    members = {"command": command, "ended": ended, "result": result, "wanted": WANTED, **members}
     return Operation(name, "ops", PROCESS, AT, **members)
 
 

@@ -84,7 +84,7 @@ def test_the_text_says_state_health_and_what_was_done() -> None:
     assert render_status(made.document(parts, left), parts) == (
         "Cluster atlas: Running, healthy\n"
         "  upgrade of 2026-01-31T09:00:00Z by ops@ctl was interrupted at 'agents'; "
-        "to finish it, run upgrade.yml again with the same options\n"
+        "to finish it, run ansible-playbook -i inv.ini upgrade.yml\n"
         "\n"
         "Ray cluster atlas: running, 2 of 2 nodes alive, Ray 2.60.0\n"
         "Dashboard: http://198.19.0.0:8265\n"

@@ -40,7 +40,7 @@ EMPTY = Record("lab")
 
 def an_operation(name: str = "provision", process: Process = ME, **members: object) -> Operation:
     """Return an operation that has begun."""
-    return replace(Operation(name, "ops", process, AT), **members)  # type: ignore[arg-type]
+    return replace(Operation(name, "ops", process, AT, "again"), **members)  # type: ignore[arg-type]
 
 
 def seen(life: str) -> Callable[[Process], str]:

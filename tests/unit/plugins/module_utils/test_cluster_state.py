@@ -132,7 +132,7 @@ def test_whatever_is_wrong_is_named_with_its_node(
             made.record(made.operation("upgrade", "interrupted", phase="agents")),
             [
                 "upgrade of 2026-01-31T09:00:00Z by ops@ctl was interrupted at 'agents'; "
-                "to finish it, run upgrade.yml again with the same options"
+                "to finish it, run ansible-playbook -i inv.ini upgrade.yml"
             ],
             id="interrupted",
         ),
@@ -150,7 +150,7 @@ def test_whatever_is_wrong_is_named_with_its_node(
             made.record(made.operation("upgrade", "failed", failed_hosts=("n1",))),
             [
                 "upgrade of 2026-01-31T09:00:00Z by ops@ctl failed on n1; "
-                "to finish it, run upgrade.yml again with the same options"
+                "to finish it, run ansible-playbook -i inv.ini upgrade.yml"
             ],
             id="failed",
         ),

@@ -45,7 +45,7 @@ def this_one() -> Process:
 def try_to_begin(path: str, gate: object, results: object, go: object) -> None:
     """Try for the lock when the gate opens, tell how it went, and live until told to go."""
     gate.wait()  # type: ignore[attr-defined]
-    new = Operation("provision", "ops", this_one(), AT)
+    new = Operation("provision", "ops", this_one(), AT, "again")
     try:
         change_record(Path(path), "lab", lambda record: begin(record, new, look_at))
         results.put("won")  # type: ignore[attr-defined]
@@ -103,9 +103,9 @@ def test_a_broken_file_is_kept_aside_and_a_new_one_begun(tmp_path: Path) -> None
 
 def test_a_refused_run_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "lab.json"
-    held = Record("lab", AT, (Operation("upgrade", "ops", this_one(), AT),))
+    held = Record("lab", AT, (Operation("upgrade", "ops", this_one(), AT, "again"),))
     path.write_text(render_record(held), encoding="utf-8")
-    new = Operation("provision", "ops", Process(this_one().host, 1), AT)
+    new = Operation("provision", "ops", Process(this_one().host, 1), AT, "again")
     with pytest.raises(LockedError):
         change_record(path, "lab", lambda record: begin(record, new, look_at))
     assert path.read_text(encoding="utf-8") == render_record(held)
